@@ -1,0 +1,154 @@
+/**
+ * Every error that these packages throw on purpose. The message names the run,
+ * the step or the key, `cause` keeps what was underneath, and no message ever
+ * holds a credential.
+ */
+export class RedisError extends Error {
+  override name = 'RedisError'
+  /** A stable code for programs, so that nobody has to parse messages. */
+  readonly code: string = 'REDIS_ERROR'
+}
+
+/** An option has a wrong type, is out of range, or is not known. */
+export class RedisOptionsError extends RedisError {
+  override name = 'RedisOptionsError'
+  override readonly code = 'REDIS_OPTIONS'
+}
+
+/** An argument cannot be stored or used as a key; nothing was sent. */
+export class RedisArgumentError extends RedisError {
+  override name = 'RedisArgumentError'
+  override readonly code = 'REDIS_ARGUMENT'
+}
+
+/** A value has no JSON form (a cycle, a BigInt, a function); nothing was sent. */
+export class RedisSerializationError extends RedisError {
+  override name = 'RedisSerializationError'
+  override readonly code = 'REDIS_SERIALIZATION'
+}
+
+/** There is no connection, it was lost, or it could not be made. */
+export class RedisConnectionError extends RedisError {
+  override name = 'RedisConnectionError'
+  override readonly code = 'REDIS_CONNECTION'
+}
+
+/** The server answered with an error. */
+export class RedisReplyError extends RedisError {
+  override name = 'RedisReplyError'
+  override readonly code = 'REDIS_REPLY'
+  /** The first word of the reply, such as `OOM`, `READONLY` or `NOPERM`. */
+  readonly replyCode: string
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.replyCode = /^[A-Z][A-Z0-9_]*/.exec(message)?.[0] ?? 'ERR'
+  }
+}
+
+/** A key holds another type than this key should. */
+export class RedisWrongTypeError extends RedisError {
+  override name = 'RedisWrongTypeError'
+  override readonly code = 'REDIS_WRONG_TYPE'
+}
+
+/** Stored data is not what it should be: not JSON, or a field is missing. */
+export class RedisCorruptDataError extends RedisError {
+  override name = 'RedisCorruptDataError'
+  override readonly code = 'REDIS_CORRUPT_DATA'
+  readonly key: string
+  readonly field: string
+
+  constructor(key: string, field: string, why: string, options?: ErrorOptions) {
+    super(`Key '${key}', field '${field}': ${why}`, options)
+    this.key = key
+    this.field = field
+  }
+}
+
+/** The prefix was written with another layout than the one asked for. */
+export class RedisLayoutError extends RedisError {
+  override name = 'RedisLayoutError'
+  override readonly code = 'REDIS_LAYOUT'
+}
+
+/** The lock was held by somebody else for all the tries there were. */
+export class RedisLockTimeoutError extends RedisError {
+  override name = 'RedisLockTimeoutError'
+  override readonly code = 'REDIS_LOCK_TIMEOUT'
+  readonly key: string
+
+  constructor(key: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.key = key
+  }
+}
+
+/** The lock was lost while it was needed: nothing was written. */
+export class RedisLockLostError extends RedisError {
+  override name = 'RedisLockLostError'
+  override readonly code = 'REDIS_LOCK_LOST'
+  readonly key: string
+
+  constructor(key: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.key = key
+  }
+}
+
+/** The run does not exist: deleted, expired, or never created. */
+export class RedisRunNotFoundError extends RedisError {
+  override name = 'RedisRunNotFoundError'
+  override readonly code = 'REDIS_RUN_NOT_FOUND'
+  readonly runId: string
+
+  constructor(runId: string) {
+    super(`Run '${runId}' does not exist`)
+    this.runId = runId
+  }
+}
+
+/** The step does not exist in its run. */
+export class RedisStepNotFoundError extends RedisError {
+  override name = 'RedisStepNotFoundError'
+  override readonly code = 'REDIS_STEP_NOT_FOUND'
+  readonly runId: string
+  readonly stepName: string
+
+  constructor(runId: string, stepName: string) {
+    super(`Step '${stepName}' of run '${runId}' does not exist`)
+    this.runId = runId
+    this.stepName = stepName
+  }
+}
+
+/** Somebody else was first: the step is no longer in the state asked for. */
+export class RedisStepConflictError extends RedisError {
+  override name = 'RedisStepConflictError'
+  override readonly code = 'REDIS_STEP_CONFLICT'
+  readonly runId: string
+  readonly stepName: string
+  /** The status that the step has now. */
+  readonly status: string
+
+  constructor(
+    runId: string,
+    stepName: string,
+    status: string,
+    attempt: string | number
+  ) {
+    super(
+      `Step '${stepName}' of run '${runId}' cannot be retried: ` +
+        `it is '${status}' (attempt ${attempt}), not 'failed'`
+    )
+    this.runId = runId
+    this.stepName = stepName
+    this.status = status
+  }
+}
+
+/** The workflow version does not exist. */
+export class RedisVersionNotFoundError extends RedisError {
+  override name = 'RedisVersionNotFoundError'
+  override readonly code = 'REDIS_VERSION_NOT_FOUND'
+}

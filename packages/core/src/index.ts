@@ -1,0 +1,29 @@
+export {
+  isRedisAdapter,
+  type RedisAdapter,
+  type RedisCommand,
+  type RedisReply,
+  type Unsubscribe,
+} from './adapter.js'
+export * from './errors.js'
+export {
+  KeySchema,
+  type KeySchemaOptions,
+  type RunKeys,
+  type StepIdParts,
+} from './key-schema.js'
+export { type LockOptions, resolveLockOptions } from './lock-options.js'
+export { RedisLease } from './redis-lease.js'
+export {
+  type AcquireOptions,
+  RedisLock,
+  type RedisLockOptions,
+} from './redis-lock.js'
+export { defineScript, type Script, type ScriptCall } from './script.js'
+export { ScriptRunner } from './script-runner.js'
+export * as lockScripts from './scripts/lock-scripts.js'
+export * as layoutScripts from './scripts/layout-scripts.js'
+export type { Outcome } from './scripts/outcome.js'
+export * as runScripts from './scripts/run-scripts.js'
+export * as stepScripts from './scripts/step-scripts.js'
+export * as versionScripts from './scripts/version-scripts.js'

@@ -1,0 +1,188 @@
+import { RedisArgumentError, RedisOptionsError } from './errors.js'
+
+export interface KeySchemaOptions {
+  /**
+   * The start of every key.
+   * @default 'workflows'
+   */
+  prefix?: string
+  /**
+   * Into how many hash slots runs are spread in a cluster. Unset: no hash tag
+   * in any key, which is the layout for a single server.
+   */
+  partitions?: number
+}
+
+/** What a step id is made of: see {@link KeySchema.stepId}. */
+export interface StepIdParts {
+  runId: string
+  stepName: string
+}
+
+/** All the keys of one run, named as the scripts name them. */
+export interface RunKeys {
+  run: string
+  lock: string
+  steps: string
+  history: string
+  state: string
+}
+
+const MAX_PARTITIONS = 16_384
+
+/**
+ * The only place that builds or parses a key.
+ *
+ * A run and everything that belongs to it share one hash tag when `partitions`
+ * is set, so that a transition stays one script on one node of a cluster.
+ *
+ * Keys are `{prefix}:{kind}:{runId}[:{stepName}]`. A step name may hold any
+ * character, colons too, because it is the last part; a run id may not hold a
+ * colon, so one that does (it cannot be ours) has its colons encoded and thus
+ * never meets the key of a run that exists.
+ */
+export class KeySchema {
+  readonly prefix: string
+  readonly partitions: number | undefined
+
+  constructor(options: KeySchemaOptions = {}) {
+    const { prefix = 'workflows', partitions } = options
+    if (typeof prefix !== 'string' || prefix === '') {
+      throw new RedisOptionsError('keyPrefix must be a string, not empty')
+    }
+    if (!prefix.isWellFormed()) {
+      throw new RedisOptionsError('keyPrefix holds a lone surrogate')
+    }
+    if (partitions !== undefined) {
+      if (
+        !Number.isInteger(partitions) ||
+        partitions < 1 ||
+        partitions > MAX_PARTITIONS
+      ) {
+        throw new RedisOptionsError(
+          `partitions must be a whole number from 1 to ${MAX_PARTITIONS}, ` +
+            `not ${String(partitions)}`
+        )
+      }
+      if (/[{}]/.test(prefix)) {
+        throw new RedisOptionsError(
+          `keyPrefix '${prefix}' has a brace: with partitions, the hash tag ` +
+            'is ours to set'
+        )
+      }
+    }
+    this.prefix = prefix
+    this.partitions = partitions
+  }
+
+  runKey(runId: string): string {
+    return `${this.#tagged(runId)}:run:${part(runId)}`
+  }
+
+  lockKey(runId: string): string {
+    return `${this.#tagged(runId)}:lock:${part(runId)}`
+  }
+
+  /** The index of a run's step names; its scores are positions in history. */
+  stepsKey(runId: string): string {
+    return `${this.#tagged(runId)}:steps:${part(runId)}`
+  }
+
+  historyKey(runId: string): string {
+    return `${this.#tagged(runId)}:history:${part(runId)}`
+  }
+
+  runStateKey(runId: string): string {
+    return `${this.#tagged(runId)}:run-state:${part(runId)}`
+  }
+
+  stepKey(runId: string, stepName: string): string {
+    return `${this.#tagged(runId)}:step:${part(runId)}:${name(stepName)}`
+  }
+
+  stepLockKey(runId: string, stepName: string): string {
+    return `${this.#tagged(runId)}:step-lock:${part(runId)}:${name(stepName)}`
+  }
+
+  versionKey(workflowName: string, graphHash: string): string {
+    return `${this.prefix}:version:${name(workflowName)}:${name(graphHash)}`
+  }
+
+  /** Holds how the prefix was laid out when it was first used. */
+  layoutKey(): string {
+    return `${this.prefix}:layout`
+  }
+
+  /** The keys that every script of a run is given. */
+  runKeys(runId: string): RunKeys {
+    return {
+      run: this.runKey(runId),
+      lock: this.lockKey(runId),
+      steps: this.stepsKey(runId),
+      history: this.historyKey(runId),
+      state: this.runStateKey(runId),
+    }
+  }
+
+  /**
+   * A step's id, `{runId}:{stepName}:{token}`. The engine hands it back to
+   * us without the run, so it has to hold what a key needs. The published
+   * @pikku/redis 0.12 reads the same form.
+   *
+   * @param token Unique, without a colon.
+   */
+  stepId(runId: string, stepName: string, token: string): string {
+    return `${runId}:${stepName}:${token}`
+  }
+
+  /** @throws RedisArgumentError for an id that this schema did not make. */
+  parseStepId(stepId: string): StepIdParts {
+    const first = typeof stepId === 'string' ? stepId.indexOf(':') : -1
+    const last = first === -1 ? -1 : stepId.lastIndexOf(':')
+    if (first < 1 || last === first) {
+      throw new RedisArgumentError(
+        `'${String(stepId)}' is not a step id (run:step:token)`
+      )
+    }
+    return {
+      runId: stepId.slice(0, first),
+      stepName: stepId.slice(first + 1, last),
+    }
+  }
+
+  #tagged(runId: string): string {
+    if (this.partitions === undefined) return this.prefix
+    return `${this.prefix}:{${partitionOf(runId, this.partitions)}}`
+  }
+}
+
+/** 32-bit FNV-1a over UTF-16 units: stable, even, and nothing to install. */
+function partitionOf(runId: string, partitions: number): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < runId.length; i++) {
+    hash = Math.imul(hash ^ runId.charCodeAt(i), 0x01000193)
+  }
+  return (hash >>> 0) % partitions
+}
+
+function name(value: string): string {
+  if (typeof value !== 'string') {
+    throw new RedisArgumentError(
+      `A name must be a string, not ${value === null ? 'null' : typeof value}`
+    )
+  }
+  // UTF-8 has no form for half a surrogate pair: two names would share a key.
+  if (!value.isWellFormed()) {
+    throw new RedisArgumentError(
+      `The name ${JSON.stringify(value)} holds a lone surrogate`
+    )
+  }
+  return value
+}
+
+function part(runId: string): string {
+  if (typeof runId !== 'string' || runId === '') {
+    throw new RedisArgumentError('A run id must be a string, not empty')
+  }
+  return name(runId).replaceAll(':', '%3A')
+}

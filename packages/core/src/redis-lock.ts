@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { RedisAdapter } from './adapter.js'
+import { RedisLockTimeoutError } from './errors.js'
+import { type LockOptions, resolveLockOptions } from './lock-options.js'
+import { RedisLease } from './redis-lease.js'
+import { ScriptRunner } from './script-runner.js'
+import { acquireLock } from './scripts/lock-scripts.js'
+
+export interface AcquireOptions {
+  /** Gives up waiting; the promise rejects with the signal's reason. */
+  signal?: AbortSignal
+}
+
+export interface RedisLockOptions extends LockOptions {
+  /**
+   * Told of a lock that could not be freed. It is free when its time to live
+   * is over, and the outcome of what it guarded stands.
+   */
+  onReleaseError?: (key: string, error: unknown) => void
+}
+
+/**
+ * A lock on one Redis key: `SET NX PX` with an owner's token, renewed while it
+ * is held.
+ *
+ * Waiting is polling. Whoever polls first after a release gets the lock; there
+ * is no queue, and none is needed for correctness.
+ */
+export class RedisLock {
+  readonly options: Required<LockOptions>
+  readonly #runner: ScriptRunner
+  readonly #onReleaseError: (key: string, error: unknown) => void
+
+  /** @throws RedisOptionsError for an option out of its range. */
+  constructor(
+    source: RedisAdapter | ScriptRunner,
+    { onReleaseError, ...options }: RedisLockOptions = {}
+  ) {
+    this.options = resolveLockOptions(options)
+    this.#runner =
+      source instanceof ScriptRunner ? source : new ScriptRunner(source)
+    this.#onReleaseError = onReleaseError ?? (() => {})
+  }
+
+  /**
+   * Takes the lock, trying as often as the options say.
+   *
+   * @throws RedisLockTimeoutError after the last try.
+   */
+  async acquire(
+    key: string,
+    { signal }: AcquireOptions = {}
+  ): Promise<RedisLease> {
+    const { ttlMs, retries, retryDelayMs } = this.options
+    const token = randomBytes(16).toString('hex')
+    let leftMs = ''
+    for (let tries = 1; ; tries++) {
+      signal?.throwIfAborted()
+      const sentAt = performance.now()
+      const { code, detail } = await this.#runner.run(acquireLock, {
+        keys: { lock: key },
+        args: { token, ttlMs },
+      })
+      if (code === 'ok') {
+        return new RedisLease(this.#runner, key, token, this.options, sentAt)
+      }
+      leftMs = detail[0] ?? ''
+      if (tries >= retries) break
+      await pause(retryDelayMs, signal)
+    }
+    throw new RedisLockTimeoutError(
+      key,
+      `The lock '${key}' was held by another owner for ${retries} tries, ` +
+        `${retryDelayMs} ms apart (the holder has ${leftMs} ms left)`
+    )
+  }
+
+  /**
+   * Runs the body while holding the lock.
+   *
+   * @throws RedisLockLostError if the lock was lost while the body ran, with
+   *   the body's own error as its cause; otherwise whatever the body throws.
+   */
+  async withLock<T>(
+    key: string,
+    body: (lease: RedisLease) => Promise<T>,
+    options?: AcquireOptions
+  ): Promise<T> {
+    const lease = await this.acquire(key, options)
+    try {
+      const result = await body(lease)
+      if (lease.state === 'lost') throw lease.signal.reason
+      return result
+    } catch (error) {
+      const lost = lease.state === 'lost' ? lease.signal.reason : undefined
+      if (lost === undefined || lost === error) throw error
+      lost.cause ??= error
+      throw lost
+    } finally {
+      const problem = await lease.release()
+      if (problem !== undefined) this.#onReleaseError(key, problem)
+    }
+  }
+}
+
+/** Gives or takes a tenth, so that waiters do not poll in step. */
+async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  const jittered = ms * (0.9 + Math.random() * 0.2)
+  try {
+    await delay(jittered, undefined, signal ? { signal } : undefined)
+  } catch (error) {
+    signal?.throwIfAborted()
+    throw error
+  }
+}

@@ -1,0 +1,37 @@
+-- fail-step: records that the step's current attempt failed.
+--
+-- KEYS[1] run       the run's hash
+-- KEYS[2] lock      the run's lock
+-- KEYS[3] step      the step's hash
+-- KEYS[4] steps     the run's index of step names
+-- KEYS[5] history   the run's history
+-- ARGV[1] fence     token of the run lock, or ''
+-- ARGV[2] stepName  the step's name
+-- ARGV[3] stepId    the step's id
+-- ARGV[4] error     JSON
+--
+-- Returns {'ok'}, {'kept', status}, {'no-run'}, {'no-step'} or {'lost'}.
+--
+-- Never over a result: after a result was recorded the engine may still fail
+-- (its queue is down, say) and report that on the same step.
+--
+-- Idempotent: an attempt that failed keeps its first error.
+
+local run, lock = KEYS[1], KEYS[2]
+local fence, name, id = ARGV[1], ARGV[2], ARGV[3]
+
+local refused = refuse(run, lock, fence)
+if refused then
+  return refused
+end
+local step = read_step(KEYS[3], name, KEYS[4], KEYS[5])
+if step.fields.stepId ~= id then
+  return { 'no-step' }
+end
+local status = step.fields.status
+if status == 'succeeded' or status == 'failed' then
+  return { 'kept', status }
+end
+local stamp = tick(run)
+write_step(step, { status = 'failed', error = ARGV[4], failedAt = stamp, updatedAt = stamp, result = false })
+return { 'ok' }

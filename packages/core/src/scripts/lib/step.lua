@@ -1,0 +1,119 @@
+-- Shared: a step's hash, and its current attempt's entry in the history.
+-- Everything is read before anything is written: a key of a wrong type fails
+-- the script while nothing has changed.
+
+local TEXT = { 'stepId', 'status', 'rpcName', 'retryDelay', 'fromStepName', 'childRunId', 'branchTaken' }
+local NUMBERS = {
+  'attemptCount', 'retries', 'createdAt', 'updatedAt', 'scheduledAt', 'runningAt', 'succeededAt', 'failedAt',
+}
+local JSON = { 'result', 'error' }
+
+-- What belongs to one attempt and goes when the next one starts.
+local ATTEMPT = {
+  'result', 'error', 'scheduledAt', 'runningAt', 'succeededAt', 'failedAt', 'childRunId', 'branchTaken', 'operation',
+}
+
+-- All that a transition looks at. The step's input ('data') is left where it
+-- is: it never changes, and it may be large.
+local FIELDS = { 'operation' }
+for _, group in ipairs({ TEXT, NUMBERS, JSON }) do
+  for _, field in ipairs(group) do
+    FIELDS[#FIELDS + 1] = field
+  end
+end
+
+-- name: the step's name; steps, history: the run's index and history keys.
+local function read_step(key, name, steps, history)
+  local values = redis.call('HMGET', key, unpack(FIELDS))
+  local fields = {}
+  for i, field in ipairs(FIELDS) do
+    if values[i] then
+      fields[field] = values[i]
+    end
+  end
+  local position = tonumber(redis.call('ZSCORE', steps, name) or '')
+  if redis.call('LLEN', history) <= (position or 0) then
+    position = nil
+  end
+  return { key = key, name = name, steps = steps, history = history, fields = fields, position = position }
+end
+
+-- The complete state of the attempt as JSON text. Result and error are JSON
+-- already and go in as they are: cjson would turn [] into {}.
+local function encode_entry(step)
+  local fields = step.fields
+  local parts = { '"stepName":' .. cjson.encode(step.name) }
+  for _, field in ipairs(TEXT) do
+    local value = fields[field]
+    if value and value ~= '' then
+      parts[#parts + 1] = '"' .. field .. '":' .. cjson.encode(value)
+    end
+  end
+  for _, field in ipairs(NUMBERS) do
+    local value = fields[field]
+    if value and tonumber(value) then
+      parts[#parts + 1] = '"' .. field .. '":' .. value
+    end
+  end
+  for _, field in ipairs(JSON) do
+    local value = fields[field]
+    if value and value ~= '' then
+      parts[#parts + 1] = '"' .. field .. '":' .. value
+    end
+  end
+  return '{' .. table.concat(parts, ',') .. '}'
+end
+
+-- changes: field to value, or false for a field that goes.
+local function write_step(step, changes)
+  local set, gone = {}, {}
+  for field, value in pairs(changes) do
+    if value then
+      set[#set + 1] = field
+      set[#set + 1] = value
+      step.fields[field] = value
+    elseif step.fields[field] then
+      gone[#gone + 1] = field
+      step.fields[field] = nil
+    end
+  end
+  redis.call('HSET', step.key, unpack(set))
+  if #gone > 0 then
+    redis.call('HDEL', step.key, unpack(gone))
+  end
+  local entry = encode_entry(step)
+  if step.position then
+    redis.call('LSET', step.history, string.format('%.0f', step.position), entry)
+  else
+    local length = redis.call('RPUSH', step.history, entry)
+    redis.call('ZADD', step.steps, length - 1, step.name)
+  end
+end
+
+-- The next attempt of a failed step, with an entry of its own.
+local function next_attempt(step, status, stamp, operation)
+  local changes = {}
+  for _, field in ipairs(ATTEMPT) do
+    changes[field] = false
+  end
+  changes.status = status
+  changes.attemptCount = string.format('%.0f', (tonumber(step.fields.attemptCount or '') or 1) + 1)
+  changes.createdAt = stamp
+  changes.updatedAt = stamp
+  changes.operation = operation
+  if status == 'running' then
+    changes.runningAt = stamp
+  end
+  step.position = nil
+  write_step(step, changes)
+end
+
+-- The step as it is now, flat and without its input.
+local function flatten(step)
+  local flat = {}
+  for field, value in pairs(step.fields) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+  end
+  return flat
+end

@@ -1,0 +1,29 @@
+-- record-branch: notes which branch a graph node took.
+--
+-- KEYS[1] run       the run's hash
+-- KEYS[2] lock      the run's lock
+-- KEYS[3] step      the step's hash
+-- KEYS[4] steps     the run's index of step names
+-- KEYS[5] history   the run's history
+-- ARGV[1] fence     token of the run lock, or ''
+-- ARGV[2] stepName  the step's name
+-- ARGV[3] stepId    the step's id
+-- ARGV[4] branchKey  the branch
+--
+-- Returns {'ok'}, {'no-run'}, {'no-step'} or {'lost'}.
+--
+-- Idempotent: one field gets one value.
+
+local run, lock = KEYS[1], KEYS[2]
+local fence, name, id = ARGV[1], ARGV[2], ARGV[3]
+
+local refused = refuse(run, lock, fence)
+if refused then
+  return refused
+end
+local step = read_step(KEYS[3], name, KEYS[4], KEYS[5])
+if step.fields.stepId ~= id then
+  return { 'no-step' }
+end
+write_step(step, { branchTaken = ARGV[4], updatedAt = tick(run) })
+return { 'ok' }

@@ -1,0 +1,42 @@
+-- retry-step: starts the next attempt of a failed step.
+--
+-- KEYS[1] run       the run's hash
+-- KEYS[2] lock      the run's lock
+-- KEYS[3] step      the step's hash
+-- KEYS[4] steps     the run's index of step names
+-- KEYS[5] history   the run's history
+-- ARGV[1] fence     token of the run lock, or ''
+-- ARGV[2] stepName  the step's name
+-- ARGV[3] stepId    the step's id
+-- ARGV[4] status     'pending' or 'running': what the new attempt begins as
+-- ARGV[5] operation  the caller's id for this call
+--
+-- Returns {'ok', field, value, ...}: the step with its new attempt;
+-- {'kept', status, attempt}, {'no-run'}, {'no-step'} or {'lost'}.
+--
+-- Only from 'failed': of concurrent retries exactly one gets the attempt.
+--
+-- Idempotent: the winner's operation id stays with the attempt until it ends,
+-- so a repeated call whose first reply was lost gets the same answer.
+
+local run, lock = KEYS[1], KEYS[2]
+local fence, name, id = ARGV[1], ARGV[2], ARGV[3]
+
+local refused = refuse(run, lock, fence)
+if refused then
+  return refused
+end
+local step = read_step(KEYS[3], name, KEYS[4], KEYS[5])
+if step.fields.stepId ~= id then
+  return { 'no-step' }
+end
+local status, operation = ARGV[4], ARGV[5]
+local fields = step.fields
+if fields.operation == operation then
+  return { 'ok', unpack(flatten(step)) }
+end
+if fields.status ~= 'failed' then
+  return { 'kept', fields.status, fields.attemptCount }
+end
+next_attempt(step, status, tick(run), operation)
+return { 'ok', unpack(flatten(step)) }

@@ -1,0 +1,36 @@
+-- schedule-step: a pending step was handed to a queue or a timer.
+--
+-- KEYS[1] run       the run's hash
+-- KEYS[2] lock      the run's lock
+-- KEYS[3] step      the step's hash
+-- KEYS[4] steps     the run's index of step names
+-- KEYS[5] history   the run's history
+-- ARGV[1] fence     token of the run lock, or ''
+-- ARGV[2] stepName  the step's name
+-- ARGV[3] stepId    the step's id
+--
+-- Returns {'ok'}, {'kept', status}, {'no-run'}, {'no-step'} or {'lost'}.
+--
+-- Only from 'pending': the worker that got the message may have started, or
+-- finished, before its dispatcher says so; taking 'running' back would let a
+-- second worker in.
+--
+-- Idempotent: a repeated call finds 'scheduled' and keeps it.
+
+local run, lock = KEYS[1], KEYS[2]
+local fence, name, id = ARGV[1], ARGV[2], ARGV[3]
+
+local refused = refuse(run, lock, fence)
+if refused then
+  return refused
+end
+local step = read_step(KEYS[3], name, KEYS[4], KEYS[5])
+if step.fields.stepId ~= id then
+  return { 'no-step' }
+end
+if step.fields.status ~= 'pending' then
+  return { 'kept', step.fields.status }
+end
+local stamp = tick(run)
+write_step(step, { status = 'scheduled', scheduledAt = stamp, updatedAt = stamp })
+return { 'ok' }

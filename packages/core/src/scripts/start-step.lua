@@ -1,0 +1,39 @@
+-- start-step: the caller is about to run the step's current attempt.
+--
+-- KEYS[1] run       the run's hash
+-- KEYS[2] lock      the run's lock
+-- KEYS[3] step      the step's hash
+-- KEYS[4] steps     the run's index of step names
+-- KEYS[5] history   the run's history
+-- ARGV[1] fence     token of the run lock, or ''
+-- ARGV[2] stepName  the step's name
+-- ARGV[3] stepId    the step's id
+--
+-- Returns {'ok'}, {'kept', status}, {'no-run'}, {'no-step'} or {'lost'}.
+--
+-- From any status but 'succeeded': the engine starts a failed attempt again
+-- when the process that should have retried it died.
+--
+-- Idempotent: a repeated call finds 'running' and keeps it, with the first
+-- start as the time.
+
+local run, lock = KEYS[1], KEYS[2]
+local fence, name, id = ARGV[1], ARGV[2], ARGV[3]
+
+local refused = refuse(run, lock, fence)
+if refused then
+  return refused
+end
+local step = read_step(KEYS[3], name, KEYS[4], KEYS[5])
+if step.fields.stepId ~= id then
+  return { 'no-step' }
+end
+local status = step.fields.status
+if status == 'succeeded' or status == 'running' then
+  return { 'kept', status }
+end
+local stamp = tick(run)
+write_step(step, {
+  status = 'running', runningAt = stamp, updatedAt = stamp, error = false, failedAt = false,
+})
+return { 'ok' }

@@ -1,0 +1,44 @@
+-- succeed-step: records the result of a step, for good.
+--
+-- KEYS[1] run       the run's hash
+-- KEYS[2] lock      the run's lock
+-- KEYS[3] step      the step's hash
+-- KEYS[4] steps     the run's index of step names
+-- KEYS[5] history   the run's history
+-- ARGV[1] fence     token of the run lock, or ''
+-- ARGV[2] stepName  the step's name
+-- ARGV[3] stepId    the step's id
+-- ARGV[4] result    JSON, or '' for undefined
+--
+-- Returns {'ok'}, {'kept', status}, {'no-run'}, {'no-step'} or {'lost'}.
+--
+-- From any status but 'succeeded': a result that comes late, after an error
+-- was recorded, is still a result.
+--
+-- Idempotent: the first result stays, so a repeated call changes nothing.
+
+local run, lock = KEYS[1], KEYS[2]
+local fence, name, id = ARGV[1], ARGV[2], ARGV[3]
+
+local refused = refuse(run, lock, fence)
+if refused then
+  return refused
+end
+local step = read_step(KEYS[3], name, KEYS[4], KEYS[5])
+if step.fields.stepId ~= id then
+  return { 'no-step' }
+end
+if step.fields.status == 'succeeded' then
+  return { 'kept', 'succeeded' }
+end
+local result = ARGV[4]
+local stamp = tick(run)
+write_step(step, {
+  status = 'succeeded',
+  result = result ~= '' and result,
+  succeededAt = stamp,
+  updatedAt = stamp,
+  error = false,
+  failedAt = false,
+})
+return { 'ok' }

@@ -1,0 +1,37 @@
+-- update-run-status: sets a run's status, with its output and error.
+--
+-- KEYS[1] run     the run's hash
+-- KEYS[2] lock    the run's lock
+-- ARGV[1] fence   token of the run lock, or ''
+-- ARGV[2] status  the new status
+-- ARGV[3] output  JSON, or '' to leave the output as it is
+-- ARGV[4] error   JSON, or '' for none: an error ends with its status
+--
+-- Returns {'ok'}, {'kept', status} for a run that has ended, {'no-run'} or
+-- {'lost'}.
+--
+-- Idempotent: a run that has ended keeps its first end, so a repeated call
+-- changes nothing; one that has not is set to the same values again.
+
+local run, lock = KEYS[1], KEYS[2]
+local fence, status, output, error = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+
+local refused = refuse(run, lock, fence)
+if refused then
+  return refused
+end
+local current = redis.call('HGET', run, 'status')
+if current == 'completed' or current == 'failed' or current == 'cancelled' then
+  return { 'kept', current }
+end
+local stamp = tick(run)
+redis.call('HSET', run, 'status', status, 'updatedAt', stamp)
+if output ~= '' then
+  redis.call('HSET', run, 'output', output)
+end
+if error ~= '' then
+  redis.call('HSET', run, 'error', error)
+else
+  redis.call('HDEL', run, 'error')
+end
+return { 'ok' }

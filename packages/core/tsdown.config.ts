@@ -1,0 +1,9 @@
+import { defineConfig } from 'tsdown'
+
+export default defineConfig({
+  entry: ['src/index.ts'],
+  platform: 'node',
+  target: 'node22',
+  dts: true,
+  loader: { '.lua': 'text' },
+})
