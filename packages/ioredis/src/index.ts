@@ -1,0 +1,7 @@
+export type {
+  IoRedisClient,
+  IoRedisClusterConfig,
+  IoRedisConnection,
+  IoRedisPipeline,
+} from './client.js'
+export { IoRedisAdapter } from './io-redis-adapter.js'

@@ -1,0 +1,242 @@
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import {
+  isRedisAdapter,
+  type RedisAdapter,
+  type RedisCommand,
+  RedisConnectionError,
+  RedisOptionsError,
+  type RedisReply,
+  type Unsubscribe,
+} from '@pikku/redis-core'
+import {
+  type IoRedisClient,
+  type IoRedisConnection,
+  isClusterConfig,
+  isIoRedisClient,
+  isNodeRedisClient,
+} from './client.js'
+import { toError, toReply } from './reply.js'
+
+/** ioredis's own default, in ms. */
+const CONNECT_TIMEOUT_MS = 10_000
+
+/** `RedisAdapter` over ioredis 5 and 6, a single server or a cluster. */
+export class IoRedisAdapter implements RedisAdapter {
+  readonly client: IoRedisClient
+  readonly topology: 'single' | 'cluster'
+  readonly #owned: boolean
+  #opening: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+  #subscriber: Promise<IoRedisClient> | undefined
+  readonly #listeners = new Map<string, Set<(message: string) => void>>()
+
+  /**
+   * @throws RedisOptionsError for a client with a `keyPrefix` of its own, a
+   *   client of node-redis, or anything that is not a connection.
+   */
+  constructor(connection?: Exclude<IoRedisConnection, RedisAdapter>) {
+    if (isNodeRedisClient(connection)) {
+      throw new RedisOptionsError(
+        'This is a client of node-redis: import from ' +
+          "'@pikku/redis/node-redis', or use NodeRedisAdapter"
+      )
+    }
+    this.#owned = !isIoRedisClient(connection)
+    this.client = isIoRedisClient(connection) ? connection : create(connection)
+    this.topology = this.client.isCluster === true ? 'cluster' : 'single'
+    refuseKeyPrefix(this.client)
+    // Without a listener ioredis prints to the console; calls report failures.
+    if (this.#owned) this.client.on('error', ignore)
+  }
+
+  /** The adapter for any connection; an adapter is returned as it is. */
+  static from(connection?: IoRedisConnection): RedisAdapter {
+    if (isRedisAdapter(connection)) return connection
+    return new IoRedisAdapter(connection)
+  }
+
+  async open(): Promise<void> {
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#opening = undefined
+      throw error
+    })
+    return this.#opening
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async send({ args: [name, ...args] }: RedisCommand): Promise<RedisReply> {
+    try {
+      return toReply(await this.client.call(name, ...args))
+    } catch (error) {
+      throw toError(error)
+    }
+  }
+
+  async sendAll(
+    commands: readonly RedisCommand[]
+  ): Promise<Array<RedisReply | Error>> {
+    // A pipeline of a cluster wants one slot; call by call finds each its own.
+    if (this.topology === 'cluster') {
+      return Promise.all(
+        commands.map((command) => this.send(command).catch(asError))
+      )
+    }
+    if (commands.length === 0) return []
+    const pipeline = this.client.pipeline()
+    for (const { args } of commands) pipeline.call(...args)
+    try {
+      const replies = (await pipeline.exec()) ?? []
+      return replies.map(([error, reply]) =>
+        error ? toError(error) : toReply(reply)
+      )
+    } catch (error) {
+      const failure = toError(error)
+      return commands.map(() => failure)
+    }
+  }
+
+  async subscribe(
+    channel: string,
+    listener: (message: string) => void
+  ): Promise<Unsubscribe> {
+    const listeners = this.#listeners.get(channel) ?? new Set()
+    const own = (message: string) => listener(message)
+    listeners.add(own)
+    this.#listeners.set(channel, listeners)
+    try {
+      // A connection that is subscribed can send nothing else: it needs its own.
+      this.#subscriber ??= this.#openSubscriber()
+      await (await this.#subscriber).subscribe(channel)
+    } catch (error) {
+      listeners.delete(own)
+      throw toError(error)
+    }
+    return async () => {
+      if (!listeners.delete(own) || listeners.size > 0) return
+      this.#listeners.delete(channel)
+      if (this.#closing === undefined) {
+        await (await this.#subscriber)?.unsubscribe(channel)
+      }
+    }
+  }
+
+  async #open(): Promise<void> {
+    let reason: Error | undefined
+    const remember = (error: Error) => {
+      reason = error
+    }
+    this.client.on('error', remember)
+    try {
+      if (this.#owned) {
+        if (this.client.status !== 'ready') await this.client.connect()
+      } else {
+        await within(connectTimeoutMs(this.client), this.client.call('PING'))
+      }
+    } catch (error) {
+      // Otherwise ioredis would go on trying, and keep the process alive.
+      if (this.#owned) this.client.disconnect()
+      const cause = reason ?? error
+      throw new RedisConnectionError(
+        `Cannot connect to Redis at ${address(this.client)}: ` +
+          (cause instanceof Error ? cause.message : String(cause)),
+        { cause }
+      )
+    } finally {
+      this.client.off('error', remember)
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#listeners.clear()
+    const subscriber = await this.#subscriber?.catch(ignore)
+    subscriber?.disconnect()
+    if (!this.#owned) return
+    // QUIT lets replies that are on their way arrive; it needs a connection.
+    if (this.client.status === 'ready') await this.client.quit().catch(ignore)
+    this.client.disconnect()
+  }
+
+  async #openSubscriber(): Promise<IoRedisClient> {
+    const subscriber = this.client.duplicate()
+    subscriber.on('error', ignore)
+    subscriber.on('message', (channel: string, message: string) => {
+      for (const listener of this.#listeners.get(channel) ?? []) {
+        listener(message)
+      }
+    })
+    return subscriber
+  }
+}
+
+function create(connection: unknown): IoRedisClient {
+  if (connection === undefined) {
+    return new Redis({ lazyConnect: true }) as IoRedisClient
+  }
+  if (typeof connection === 'string' && connection !== '') {
+    return new Redis(connection, { lazyConnect: true }) as IoRedisClient
+  }
+  if (typeof connection !== 'object' || connection === null) {
+    throw new RedisOptionsError(
+      'connection must be an ioredis client, a connection string, ioredis ' +
+        `options or an adapter, not ${describe(connection)}`
+    )
+  }
+  if (isClusterConfig(connection)) {
+    return new Cluster(connection.nodes, {
+      ...connection.options,
+      lazyConnect: true,
+    }) as unknown as IoRedisClient
+  }
+  return new Redis({
+    ...(connection as RedisOptions),
+    lazyConnect: true,
+  }) as IoRedisClient
+}
+
+/** Scripts, channels and tools would disagree about where the keys are. */
+function refuseKeyPrefix(client: IoRedisClient): void {
+  const { keyPrefix } = client.options as { keyPrefix?: string }
+  if (!keyPrefix) return
+  throw new RedisOptionsError(
+    `The ioredis client adds the keyPrefix '${keyPrefix}' to every key: use ` +
+      "a client without one, and this package's own keyPrefix option"
+  )
+}
+
+function connectTimeoutMs(client: IoRedisClient): number {
+  const { connectTimeout } = client.options as { connectTimeout?: number }
+  return connectTimeout ?? CONNECT_TIMEOUT_MS
+}
+
+function address(client: IoRedisClient): string {
+  const { host, port, path } = client.options as RedisOptions
+  if (path) return path
+  return host ? `${host}:${port}` : 'the nodes that were given'
+}
+
+async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
+  })
+  try {
+    return await Promise.race([promise, timeout])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === '') return 'an empty string'
+  return value === null ? 'null' : `a ${typeof value}`
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}
+
+function ignore(): undefined {}

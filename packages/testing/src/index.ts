@@ -1,0 +1,17 @@
+export { CommandCounter, type CommandCount } from './command-counter.js'
+export { findRedis, type FindRedisOptions } from './find-redis.js'
+export type { ProcessExit } from './guarded-process.js'
+export { uniquePrefix } from './key-space.js'
+export type { PrivateCopyOptions } from './private-copy.js'
+export {
+  RawConnection,
+  type RawArgument,
+  type RawConnectionOptions,
+} from './raw-connection.js'
+export { RawReplyError, type RawReply } from './raw-reply.js'
+export type { RedisBinary } from './inspect-redis-binary.js'
+export { findRedisBinary } from './redis-binary.js'
+export type { RedisHandle, RedisKind } from './redis-handle.js'
+export { RedisNotFoundError, type FailedWay } from './redis-not-found-error.js'
+export { RedisServer, type RedisServerOptions } from './redis-server.js'
+export { WorkerProcess, type WorkerProcessOptions } from './worker-process.js'
