@@ -5,5 +5,6 @@ export default defineConfig({
   platform: 'node',
   target: 'node22',
   dts: true,
+  fixedExtension: false,
   loader: { '.lua': 'text' },
 })

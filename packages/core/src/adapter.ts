@@ -63,9 +63,7 @@ export interface RedisAdapter {
    * come in the order of the commands, an error in the place of its command.
    * It never rejects.
    */
-  sendAll(
-    commands: readonly RedisCommand[]
-  ): Promise<Array<RedisReply | Error>>
+  sendAll(commands: readonly RedisCommand[]): Promise<Array<RedisReply | Error>>
 
   /**
    * Listens to a channel, on a connection of its own where the client needs

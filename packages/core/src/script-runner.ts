@@ -115,10 +115,7 @@ function isNoScript(error: unknown): boolean {
 }
 
 function explain(error: unknown, what: string, keys: string[]): unknown {
-  if (
-    error instanceof RedisReplyError &&
-    error.message.includes('WRONGTYPE')
-  ) {
+  if (error instanceof RedisReplyError && error.message.includes('WRONGTYPE')) {
     return new RedisWrongTypeError(
       `${what}: one of the keys ${keys.map((key) => `'${key}'`).join(', ')} ` +
         'holds another type than it should',

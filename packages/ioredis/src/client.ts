@@ -11,14 +11,18 @@ export interface IoRedisClient {
   readonly options: object
   call(command: string, ...args: string[]): Promise<unknown>
   pipeline(): IoRedisPipeline
-  duplicate(...args: never[]): IoRedisClient
+  duplicate(): IoRedisClient
   connect(): Promise<void>
   quit(): Promise<unknown>
   disconnect(): void
   subscribe(channel: string): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
-  on(event: string, listener: (...args: never[]) => void): unknown
-  off(event: string, listener: (...args: never[]) => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(
+    event: 'message',
+    listener: (channel: string, message: string) => void
+  ): unknown
+  off(event: 'error', listener: (error: Error) => void): unknown
 }
 
 export interface IoRedisPipeline {

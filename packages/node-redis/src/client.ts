@@ -10,7 +10,7 @@ export interface CommandOptions {
   typeMapping: Record<number, unknown>
 }
 
-type Listener = (message: string) => void
+type Listener = (message: string | Buffer) => void
 
 /** What a client, a cluster and a sentinel of node-redis have in common. */
 interface Common {
@@ -22,8 +22,8 @@ interface Common {
   close(): Promise<unknown> | unknown
   subscribe(channel: string, listener: Listener): Promise<unknown>
   unsubscribe(channel: string, listener?: Listener): Promise<unknown>
-  on(event: string, listener: (...args: never[]) => void): unknown
-  off(event: string, listener: (...args: never[]) => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  off(event: 'error', listener: (error: Error) => void): unknown
 }
 
 /**
@@ -55,9 +55,7 @@ export interface NodeRedisSentinel extends Common {
 }
 
 export type AnyNodeRedisClient =
-  | NodeRedisClient
-  | NodeRedisCluster
-  | NodeRedisSentinel
+  NodeRedisClient | NodeRedisCluster | NodeRedisSentinel
 
 /**
  * Everything that can be used as a connection:

@@ -38,7 +38,10 @@ export class NodeRedisAdapter implements RedisAdapter {
   #opening: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #subscriber: Promise<AnyNodeRedisClient> | undefined
-  readonly #subscriptions = new Map<(message: string) => void, string>()
+  readonly #subscriptions = new Map<
+    (message: string | Buffer) => void,
+    string
+  >()
 
   /**
    * @throws RedisOptionsError for a client with a `keyPrefix` of its own, a
@@ -103,7 +106,7 @@ export class NodeRedisAdapter implements RedisAdapter {
     channel: string,
     listener: (message: string) => void
   ): Promise<Unsubscribe> {
-    const own = (message: string) => listener(message)
+    const own = (message: string | Buffer) => listener(String(message))
     try {
       this.#subscriber ??= this.#openSubscriber()
       await (await this.#subscriber).subscribe(channel, own)
@@ -143,7 +146,8 @@ export class NodeRedisAdapter implements RedisAdapter {
     failure.catch(ignore)
     this.client.on('error', fail)
     const timer = setTimeout(
-      () => fail(new Error(`no answer within ${connectTimeoutMs(this.client)} ms`)),
+      () =>
+        fail(new Error(`no answer within ${connectTimeoutMs(this.client)} ms`)),
       connectTimeoutMs(this.client)
     )
     try {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { reasonOf } from './reason-of.js'
@@ -17,6 +17,7 @@ export class AptWorkspace {
   #folder: string
   #signal: AbortSignal | undefined
   #updateProblem: string | undefined
+  #installed = '/var/lib/dpkg/status'
 
   constructor(folder: string, signal?: AbortSignal) {
     this.#folder = folder
@@ -37,7 +38,7 @@ export class AptWorkspace {
   /** Downloads the packages and the libraries that they need and the system lacks; returns the archives. */
   async download(...packages: string[]): Promise<string[]> {
     try {
-      const wanted = await this.#missing(packages)
+      const wanted = await this.#plan(packages)
       const folder = this.#path('archives')
       await mkdir(folder, { recursive: true })
       await this.#apt('download', ...wanted.map(({ exact }) => exact))
@@ -45,6 +46,25 @@ export class AptWorkspace {
     } catch (error) {
       const reasons = [reasonOf(error), this.#updateProblem].filter(Boolean)
       throw new Error(reasons.join('; before that: '), { cause: error })
+    }
+  }
+
+  async #plan(packages: string[]): Promise<AptPackage[]> {
+    try {
+      return await this.#missing(packages)
+    } catch (error) {
+      // apt plans nothing on a system with one broken dependency, however unrelated. As if nothing were
+      // installed it does, and the copy brings a few libraries that the system has.
+      const installed = this.#installed
+      this.#installed = this.#path('nothing-installed')
+      await writeFile(this.#installed, '')
+      return await this.#missing(packages)
+        .catch(() => {
+          throw error
+        })
+        .finally(() => {
+          this.#installed = installed
+        })
     }
   }
 
@@ -77,7 +97,7 @@ export class AptWorkspace {
     const settings = {
       'Dir::State': this.#path('.'),
       'Dir::State::Lists': this.#path('lists'),
-      'Dir::State::status': '/var/lib/dpkg/status',
+      'Dir::State::status': this.#installed,
       'Dir::Cache': this.#path('cache'),
       'Debug::NoLocking': '1',
       'Acquire::Retries': '2',

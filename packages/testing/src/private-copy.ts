@@ -116,14 +116,16 @@ async function openCopy(folder: string): Promise<RedisBinary> {
 }
 
 async function libraryFolders(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, {
-    recursive: true,
-    withFileTypes: true,
-  })
-  const libraries = entries.filter(
-    (entry) => !entry.isDirectory() && /\.so(\.|$)/.test(entry.name)
-  )
-  return [...new Set(libraries.map((entry) => entry.parentPath))].toSorted()
+  const found: string[] = []
+  for (const parent of ['lib', 'usr/lib']) {
+    const path = join(folder, parent)
+    // Debian keeps libraries one level down, by architecture: `usr/lib/x86_64-linux-gnu`.
+    const names = await readdir(path).catch(() => [])
+    const byArchitecture = names.filter((name) => name.includes('-linux-'))
+    if (names.length) found.push(path)
+    found.push(...byArchitecture.map((name) => join(path, name)))
+  }
+  return found
 }
 
 function cacheFolder(): string {

@@ -8,8 +8,8 @@ import { RawConnection } from '../src/raw-connection.js'
 import { findRedisBinary } from '../src/redis-binary.js'
 import { RedisServer } from '../src/redis-server.js'
 import {
-  APT_PROGRAMS,
   pathWithOnly,
+  pathWithoutRedis,
   setEnv,
   startFixture,
   temporaryFolder,
@@ -22,7 +22,7 @@ const timeout = 120_000
 async function useEmptyCache() {
   const cache = await temporaryFolder()
   const env = {
-    PATH: await pathWithOnly(...APT_PROGRAMS),
+    PATH: await pathWithoutRedis(),
     PIKKU_REDIS_CACHE: cache,
     REDIS_URL: undefined,
     REDIS_BACKEND: undefined,

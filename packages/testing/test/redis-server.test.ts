@@ -162,28 +162,28 @@ describe('a server that a test starts', () => {
   })
 })
 
+async function startParent(mode: string) {
+  const parent = await startFixture('start-servers.ts', { args: [mode] })
+  const line = await parent.waitForLine((text) => text.startsWith('{'))
+  const started: { serverPid: number; workerPid: number; dir: string } =
+    JSON.parse(line)
+  return { parent, ...started }
+}
+
+async function expectNothingLeft(
+  started: Awaited<ReturnType<typeof startParent>>
+) {
+  await vi.waitFor(
+    async () => {
+      expect(await isAlive(started.serverPid)).toBe(false)
+      expect(await isAlive(started.workerPid)).toBe(false)
+      await expect(access(started.dir)).rejects.toThrow('ENOENT')
+    },
+    { timeout: 5_000 }
+  )
+}
+
 describe('when the process that started a server ends', () => {
-  async function startParent(mode: string) {
-    const parent = await startFixture('start-servers.ts', { args: [mode] })
-    const line = await parent.waitForLine((text) => text.startsWith('{'))
-    const started: { serverPid: number; workerPid: number; dir: string } =
-      JSON.parse(line)
-    return { parent, ...started }
-  }
-
-  async function expectNothingLeft(
-    started: Awaited<ReturnType<typeof startParent>>
-  ) {
-    await vi.waitFor(
-      async () => {
-        expect(await isAlive(started.serverPid)).toBe(false)
-        expect(await isAlive(started.workerPid)).toBe(false)
-        await expect(access(started.dir)).rejects.toThrow('ENOENT')
-      },
-      { timeout: 5_000 }
-    )
-  }
-
   test('by SIGKILL, its server, its worker and their folder go with it', async () => {
     const started = await startParent('wait')
     expect(await isAlive(started.serverPid)).toBe(true)
@@ -194,6 +194,7 @@ describe('when the process that started a server ends', () => {
 
   test('by SIGKILL, a server that was paused goes with it', async () => {
     const started = await startParent('pause')
+    expect(await isAlive(started.serverPid)).toBe(true)
     await started.parent.waitForLine('paused')
     await started.parent.kill('SIGKILL')
     await expectNothingLeft(started)

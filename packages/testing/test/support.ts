@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { onTestFinished, vi } from 'vitest'
 import { findOnPath } from '../src/find-on-path.js'
 import { WorkerProcess } from '../src/worker-process.js'
@@ -13,7 +13,7 @@ export async function temporaryFolder(): Promise<string> {
   return folder
 }
 
-/** A PATH on which only the named programs are, so that no redis-server of this machine is found. */
+/** A PATH on which only the named programs are. */
 export async function pathWithOnly(...programs: string[]): Promise<string> {
   const folder = await temporaryFolder()
   for (const program of programs) {
@@ -23,9 +23,21 @@ export async function pathWithOnly(...programs: string[]): Promise<string> {
   return folder
 }
 
-/** What apt and dpkg-deb call; no Redis among it. */
-export const APT_PROGRAMS =
-  'apt-get dpkg dpkg-deb tar sh rm xz zstd gzip'.split(' ')
+/** The PATH of this machine without its Redis and Valkey: what a machine that has neither looks like. */
+export async function pathWithoutRedis(): Promise<string> {
+  const programs = new Map<string, string>()
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    for (const name of await readdir(folder).catch(() => [])) {
+      if (/^(redis|valkey)-/.test(name) || programs.has(name)) continue
+      programs.set(name, join(folder, name))
+    }
+  }
+  const links = await temporaryFolder()
+  await Promise.all(
+    [...programs].map(([name, path]) => symlink(path, join(links, name)))
+  )
+  return links
+}
 
 /** Sets environment variables for one test. */
 export function setEnv(env: Record<string, string | undefined>): void {

@@ -1,0 +1,42 @@
+import type { QueueService } from '@pikku/core/queue'
+import { IoRedisAdapter, type IoRedisConnection } from '@pikku/redis-ioredis'
+import { BaseRedisWorkflowService } from './workflow/base-workflow-service.js'
+import {
+  type RedisWorkflowServiceOptions,
+  resolveWorkflowOptions,
+} from './workflow/workflow-options.js'
+
+export * from './shared.js'
+export type { IoRedisConnection as RedisConnection } from '@pikku/redis-ioredis'
+
+/** Pikku's workflow service on Redis, through ioredis. */
+export class RedisWorkflowService extends BaseRedisWorkflowService {
+  /**
+   * @param connection A client (shared, never closed here), a client of a
+   *   cluster, a connection string, options of the client, an adapter, or
+   *   nothing for localhost:6379.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: IoRedisConnection,
+    options?: RedisWorkflowServiceOptions
+  )
+  constructor(
+    connection: IoRedisConnection,
+    queue: QueueService | undefined,
+    keyPrefix?: string
+  )
+  constructor(
+    connection: IoRedisConnection,
+    keyPrefix: string | undefined,
+    options?: RedisWorkflowServiceOptions
+  )
+  constructor(
+    connection?: IoRedisConnection,
+    second?: unknown,
+    third?: unknown
+  ) {
+    const options = resolveWorkflowOptions(second, third)
+    super(IoRedisAdapter.from(connection), options)
+  }
+}

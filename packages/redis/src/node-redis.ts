@@ -1,0 +1,45 @@
+import type { QueueService } from '@pikku/core/queue'
+import {
+  NodeRedisAdapter,
+  type NodeRedisConnection,
+} from '@pikku/redis-node-redis'
+import { BaseRedisWorkflowService } from './workflow/base-workflow-service.js'
+import {
+  type RedisWorkflowServiceOptions,
+  resolveWorkflowOptions,
+} from './workflow/workflow-options.js'
+
+export * from './shared.js'
+export type { NodeRedisConnection as RedisConnection } from '@pikku/redis-node-redis'
+
+/** Pikku's workflow service on Redis, through node-redis. */
+export class RedisWorkflowService extends BaseRedisWorkflowService {
+  /**
+   * @param connection A client (shared, never closed here), a client of a
+   *   cluster, a connection string, options of the client, an adapter, or
+   *   nothing for localhost:6379.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: NodeRedisConnection,
+    options?: RedisWorkflowServiceOptions
+  )
+  constructor(
+    connection: NodeRedisConnection,
+    queue: QueueService | undefined,
+    keyPrefix?: string
+  )
+  constructor(
+    connection: NodeRedisConnection,
+    keyPrefix: string | undefined,
+    options?: RedisWorkflowServiceOptions
+  )
+  constructor(
+    connection?: NodeRedisConnection,
+    second?: unknown,
+    third?: unknown
+  ) {
+    const options = resolveWorkflowOptions(second, third)
+    super(NodeRedisAdapter.from(connection), options)
+  }
+}

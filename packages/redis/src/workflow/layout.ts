@@ -1,0 +1,34 @@
+import {
+  type KeySchema,
+  layoutScripts,
+  RedisLayoutError,
+  type ScriptRunner,
+} from '@pikku/redis-core'
+
+/** Goes up when keys or fields change so that older code would misread them. */
+const LAYOUT_VERSION = 1
+
+/**
+ * Records how the prefix is laid out, or checks that it is laid out like this.
+ *
+ * @throws RedisLayoutError if it is not: its runs would look lost.
+ */
+export async function settleLayout(
+  runner: ScriptRunner,
+  keys: KeySchema
+): Promise<void> {
+  const key = keys.layoutKey()
+  const wanted = JSON.stringify({
+    version: LAYOUT_VERSION,
+    partitions: keys.partitions ?? null,
+  })
+  const found = await runner.run(layoutScripts.recordLayout, {
+    keys: { layout: key },
+    args: { wanted },
+  })
+  if (found === wanted) return
+  throw new RedisLayoutError(
+    `The prefix '${keys.prefix}' is laid out as ${found} (key '${key}'), ` +
+      `not as ${wanted}: use the same partitions, or another keyPrefix`
+  )
+}

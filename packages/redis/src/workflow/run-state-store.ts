@@ -1,0 +1,58 @@
+import { RedisSerializationError, runScripts } from '@pikku/redis-core'
+import { toFields } from './hash.js'
+import { decodeJson, encodeJson } from './json.js'
+import { assertAccepted, type StoreContext } from './store-context.js'
+
+/** The variables of a run: one hash, one field each, so that writers to different ones never meet. */
+export class RunStateStore {
+  readonly #context: StoreContext
+
+  constructor(context: StoreContext) {
+    this.#context = context
+  }
+
+  async set(runId: string, name: string, value: unknown): Promise<void> {
+    const { runner, keys, fences } = this.#context
+    if (typeof name !== 'string' || !name.isWellFormed()) {
+      throw new RedisSerializationError(
+        `The state of run '${runId}' has no variable ${JSON.stringify(name)}`
+      )
+    }
+    const outcome = await runner.run(runScripts.setRunState, {
+      keys: {
+        run: keys.runKey(runId),
+        lock: keys.lockKey(runId),
+        state: keys.runStateKey(runId),
+      },
+      args: {
+        fence: fences.tokenOf(runId),
+        name,
+        // A variable set to undefined is there, as null, as JSON has it.
+        value:
+          encodeJson(value, `Variable '${name}' of run '${runId}'`) || 'null',
+      },
+    })
+    assertAccepted(outcome, keys, runId)
+  }
+
+  async get(runId: string): Promise<Record<string, unknown>> {
+    const { runner, keys } = this.#context
+    const key = keys.runStateKey(runId)
+    const runKey = keys.runKey(runId)
+    const [blob, flat] = await runner.sendAll([
+      // Runs that an early 0.12 started keep their state in the run itself.
+      ['HGET', runKey, 'state'],
+      ['HGETALL', key],
+    ])
+    const old = decodeJson<Record<string, unknown>>(
+      typeof blob === 'string' ? blob : undefined,
+      runKey,
+      'state'
+    )
+    const fields = [...toFields(flat ?? null)].map(
+      ([name, text]) => [name, decodeJson(text, key, name)] as const
+    )
+    // fromEntries defines properties: '__proto__' is a name like any other.
+    return Object.fromEntries([...Object.entries(old ?? {}), ...fields])
+  }
+}

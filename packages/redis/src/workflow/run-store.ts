@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto'
+import type {
+  WorkflowPlannedStep,
+  WorkflowRun,
+  WorkflowRunWire,
+  WorkflowStatus,
+} from '@pikku/core/workflow'
+import { runScripts } from '@pikku/redis-core'
+import { required, requiredDate, toFields } from './hash.js'
+import { decodeJson, encodeJson } from './json.js'
+import type { SerializedError } from './serialized-error.js'
+import { assertAccepted, type StoreContext } from './store-context.js'
+
+export interface NewRun {
+  workflow: string
+  input: unknown
+  inline: boolean
+  graphHash: string
+  wire: WorkflowRunWire
+  deterministic?: boolean | undefined
+  plannedSteps?: WorkflowPlannedStep[] | undefined
+}
+
+/** Runs: one hash each. */
+export class RunStore {
+  readonly #context: StoreContext
+
+  constructor(context: StoreContext) {
+    this.#context = context
+  }
+
+  async create(run: NewRun): Promise<string> {
+    const { runner, keys } = this.#context
+    const id = randomUUID()
+    const what = `of a new run of '${run.workflow}'`
+    const fields: Record<string, string> = {
+      id,
+      workflow: run.workflow,
+      input: encodeJson(run.input, `The input ${what}`),
+      inline: String(run.inline),
+      graphHash: run.graphHash,
+      deterministic: String(run.deterministic === true),
+      plannedSteps: encodeJson(run.plannedSteps, `The planned steps ${what}`),
+      wire: encodeJson(run.wire, `The wire ${what}`),
+    }
+    await runner.run(runScripts.createRun, {
+      keys: { run: keys.runKey(id) },
+      args: {},
+      rest: Object.entries(fields)
+        .filter(([, value]) => value !== '')
+        .flat(),
+    })
+    return id
+  }
+
+  /** @throws RedisCorruptDataError for stored data that is not a run's. */
+  async get(id: string): Promise<WorkflowRun | null> {
+    const { runner, keys } = this.#context
+    const key = keys.runKey(id)
+    const fields = toFields(await runner.send('HGETALL', key))
+    if (fields.get('id') !== id) return null
+    const json = <T>(field: string): T | undefined =>
+      decodeJson<T>(fields.get(field), key, field)
+    return {
+      id,
+      workflow: required(fields, key, 'workflow'),
+      status: required(fields, key, 'status') as WorkflowStatus,
+      input: json('input'),
+      output: json('output'),
+      error: json<SerializedError>('error'),
+      inline: fields.get('inline') === 'true' ? true : undefined,
+      graphHash: fields.get('graphHash') || undefined,
+      deterministic: fields.get('deterministic') === 'true' ? true : undefined,
+      plannedSteps: json<WorkflowPlannedStep[]>('plannedSteps'),
+      wire: json<WorkflowRunWire>('wire') ?? { type: 'unknown' },
+      createdAt: requiredDate(fields.get('createdAt'), key, 'createdAt'),
+      updatedAt: requiredDate(fields.get('updatedAt'), key, 'updatedAt'),
+    }
+  }
+
+  async updateStatus(
+    id: string,
+    status: WorkflowStatus,
+    output: unknown,
+    error: SerializedError | undefined
+  ): Promise<void> {
+    const { runner, keys, fences, onKept } = this.#context
+    const outcome = await runner.run(runScripts.updateRunStatus, {
+      keys: { run: keys.runKey(id), lock: keys.lockKey(id) },
+      args: {
+        fence: fences.tokenOf(id),
+        status,
+        output: encodeJson(output, `The output of run '${id}'`),
+        error: encodeJson(error, `The error of run '${id}'`),
+      },
+    })
+    assertAccepted(outcome, keys, id)
+    const kept = outcome.code === 'kept' ? outcome.detail[0] : status
+    if (kept !== status) {
+      onKept(`Run '${id}' stays '${kept}': a late '${status}' is ignored`)
+    }
+  }
+}

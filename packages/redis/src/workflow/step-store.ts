@@ -1,0 +1,248 @@
+import { randomBytes } from 'node:crypto'
+import type { StepState, WorkflowStepOptions } from '@pikku/core/workflow'
+import { WorkflowStepFunctionMismatchError } from '@pikku/core/workflow'
+import {
+  type Outcome,
+  RedisArgumentError,
+  RedisStepConflictError,
+  RedisStepNotFoundError,
+  type Script,
+  stepScripts,
+} from '@pikku/redis-core'
+import { toFields } from './hash.js'
+import { decodeJson, encodeJson } from './json.js'
+import { serializeError } from './serialized-error.js'
+import { stepFromHash } from './step-state.js'
+import { assertAccepted, type StoreContext } from './store-context.js'
+
+export interface NewStep {
+  rpcName: string | null
+  data: unknown
+  options?: WorkflowStepOptions | undefined
+  fromStepName?: string | undefined
+}
+
+type StepKey = 'run' | 'lock' | 'step' | 'steps' | 'history'
+type StepCode = 'ok' | 'kept' | 'no-run' | 'no-step' | 'lost'
+
+/** Steps: one hash each, and one script for each transition. */
+export class StepStore {
+  readonly #context: StoreContext
+
+  constructor(context: StoreContext) {
+    this.#context = context
+  }
+
+  /** A step that exists is returned as it is, whoever created it. */
+  async insert(
+    runId: string,
+    stepName: string,
+    step: NewStep
+  ): Promise<StepState> {
+    const { runner, keys, fences } = this.#context
+    const outcome = await runner.run(stepScripts.insertStep, {
+      keys: this.#keys(runId, stepName),
+      args: {
+        fence: fences.tokenOf(runId),
+        stepName,
+        stepId: keys.stepId(runId, stepName, token()),
+      },
+      rest: newStepFields(runId, stepName, step),
+    })
+    return this.#state(outcome, runId, stepName)
+  }
+
+  /** @throws RedisStepNotFoundError */
+  async get(runId: string, stepName: string): Promise<StepState> {
+    const { runner, keys } = this.#context
+    const key = keys.stepKey(runId, stepName)
+    const fields = toFields(await runner.send('HGETALL', key))
+    if (!fields.has('stepId')) throw new RedisStepNotFoundError(runId, stepName)
+    return stepFromHash(fields, key)
+  }
+
+  async schedule(stepId: string): Promise<void> {
+    // 'kept' is no news: the worker was faster than its dispatcher.
+    await this.#transition(stepScripts.scheduleStep, stepId, {})
+  }
+
+  async start(stepId: string): Promise<void> {
+    const kept = await this.#transition(stepScripts.startStep, stepId, {})
+    if (kept === 'succeeded') this.#late(stepId, 'running')
+  }
+
+  async succeed(stepId: string, result: unknown): Promise<void> {
+    const kept = await this.#transition(stepScripts.succeedStep, stepId, {
+      result: encodeJson(result, `The result of step '${stepId}'`),
+    })
+    if (kept) this.#late(stepId, 'result')
+  }
+
+  async fail(stepId: string, error: unknown): Promise<void> {
+    const kept = await this.#transition(stepScripts.failStep, stepId, {
+      error: encodeJson(serializeError(error), `The error of step '${stepId}'`),
+    })
+    if (kept === 'succeeded') this.#late(stepId, 'error')
+  }
+
+  async linkChildRun(stepId: string, childRunId: string): Promise<void> {
+    await this.#transition(stepScripts.linkChildRun, stepId, { childRunId })
+  }
+
+  async recordBranch(stepId: string, branchKey: string): Promise<void> {
+    await this.#transition(stepScripts.recordBranch, stepId, { branchKey })
+  }
+
+  /** @throws RedisStepConflictError if somebody else retried it first. */
+  async retry(
+    stepId: string,
+    status: 'pending' | 'running'
+  ): Promise<StepState> {
+    const { runId, stepName } = this.#context.keys.parseStepId(stepId)
+    const outcome = await this.#run(stepScripts.retryStep, stepId, {
+      status,
+      operation: token(),
+    })
+    if (outcome.code === 'kept') {
+      const [status = '', attempt = ''] = outcome.detail
+      throw new RedisStepConflictError(runId, stepName, status, attempt)
+    }
+    return this.#state(outcome, runId, stepName)
+  }
+
+  /**
+   * Gives the step to the caller, or `null` if it runs or has succeeded.
+   *
+   * @throws WorkflowStepFunctionMismatchError if the step was recorded with
+   *   another function than the one that the caller was told to run.
+   */
+  async claim(
+    runId: string,
+    stepName: string,
+    rpcName: string | null
+  ): Promise<StepState | null> {
+    const { runner, fences } = this.#context
+    const outcome = await runner.run(stepScripts.claimStep, {
+      keys: this.#keys(runId, stepName),
+      args: {
+        fence: fences.tokenOf(runId),
+        stepName,
+        rpcName: rpcName ?? '',
+        operation: token(),
+      },
+    })
+    if (outcome.code === 'kept') return null
+    if (outcome.code === 'mismatch') {
+      throw new WorkflowStepFunctionMismatchError(runId, stepName)
+    }
+    return this.#state(outcome, runId, stepName)
+  }
+
+  async results(
+    runId: string,
+    stepNames: string[]
+  ): Promise<Record<string, unknown>> {
+    if (stepNames.length === 0) return {}
+    const { runner, keys } = this.#context
+    const names = [...new Set(stepNames)]
+    const replies = await runner.sendAll(
+      names.map((name) => [
+        'HMGET',
+        keys.stepKey(runId, name),
+        'status',
+        'result',
+      ])
+    )
+    const results: Array<[string, unknown]> = []
+    for (const [i, name] of names.entries()) {
+      const [status, result] = replies[i] as [string | null, string | null]
+      if (status !== 'succeeded' || !result) continue
+      const key = keys.stepKey(runId, name)
+      results.push([name, decodeJson(result, key, 'result')])
+    }
+    return Object.fromEntries(results)
+  }
+
+  /** Runs a transition; gives the status that was kept, if one was. */
+  async #transition<Arg extends string>(
+    script: Script<StepKey, Arg, Outcome<string>>,
+    stepId: string,
+    args: Omit<Record<Arg, string>, 'fence' | 'stepName' | 'stepId'>
+  ): Promise<string | undefined> {
+    const outcome = await this.#run(script, stepId, args)
+    return outcome.code === 'kept' ? outcome.detail[0] : undefined
+  }
+
+  async #run<Arg extends string>(
+    script: Script<StepKey, Arg, Outcome<string>>,
+    stepId: string,
+    args: Omit<Record<Arg, string>, 'fence' | 'stepName' | 'stepId'>
+  ): Promise<Outcome<StepCode>> {
+    const { runner, keys, fences } = this.#context
+    const { runId, stepName } = keys.parseStepId(stepId)
+    const outcome = await runner.run(script, {
+      keys: this.#keys(runId, stepName),
+      args: {
+        ...args,
+        fence: fences.tokenOf(runId),
+        stepName,
+        stepId,
+      } as Record<Arg, string>,
+    })
+    assertAccepted(outcome, keys, runId, stepName)
+    return outcome as Outcome<StepCode>
+  }
+
+  #state(outcome: Outcome<string>, runId: string, stepName: string): StepState {
+    const { keys } = this.#context
+    assertAccepted(outcome, keys, runId, stepName)
+    return stepFromHash(toFields(outcome.detail), keys.stepKey(runId, stepName))
+  }
+
+  #keys(runId: string, stepName: string): Record<StepKey, string> {
+    const { keys } = this.#context
+    return {
+      run: keys.runKey(runId),
+      lock: keys.lockKey(runId),
+      step: keys.stepKey(runId, stepName),
+      steps: keys.stepsKey(runId),
+      history: keys.historyKey(runId),
+    }
+  }
+
+  #late(stepId: string, what: string): void {
+    const { runId, stepName } = this.#context.keys.parseStepId(stepId)
+    this.#context.onKept(
+      `Step '${stepName}' of run '${runId}' has succeeded: ` +
+        `a late ${what} is ignored`
+    )
+  }
+}
+
+function newStepFields(
+  runId: string,
+  stepName: string,
+  { rpcName, data, options, fromStepName }: NewStep
+): string[] {
+  const retries = options?.retries
+  if (retries !== undefined && !Number.isInteger(retries)) {
+    throw new RedisArgumentError(
+      `Step '${stepName}' of run '${runId}': retries must be a whole number, ` +
+        `not ${String(retries)}`
+    )
+  }
+  const fields: Record<string, string | undefined> = {
+    rpcName: rpcName ?? undefined,
+    data: encodeJson(data, `The input of step '${stepName}' of run '${runId}'`),
+    retries: retries?.toString(),
+    retryDelay: options?.retryDelay?.toString(),
+    fromStepName,
+  }
+  return Object.entries(fields).flatMap(([field, value]) =>
+    value === undefined || value === '' ? [] : [field, value]
+  )
+}
+
+function token(): string {
+  return randomBytes(12).toString('base64url')
+}

@@ -1,0 +1,128 @@
+import type { QueueService } from '@pikku/core/queue'
+import type {
+  WorkflowQueueOptions,
+  WorkflowRunMirror,
+} from '@pikku/core/workflow'
+import {
+  type LockOptions,
+  RedisOptionsError,
+  resolveLockOptions,
+} from '@pikku/redis-core'
+
+export interface RedisWorkflowServiceOptions extends WorkflowQueueOptions {
+  /**
+   * The start of every key.
+   * @default 'workflows'
+   */
+  keyPrefix?: string
+  /**
+   * Makes workflows remote when the application's singleton services bring no
+   * queue of their own. Without any queue, workflows run inline.
+   */
+  queue?: QueueService
+  /** The run lock and the step locks: times in ms, and tries. */
+  lock?: LockOptions
+  /**
+   * Into how many hash slots runs are spread. For a cluster; it is part of the
+   * layout, so it cannot be changed for a prefix that is in use.
+   * @default 16 on a cluster, none on a single server
+   */
+  partitions?: number
+  /**
+   * Whether Pikku's queue workers for workflows are registered.
+   * @default true
+   */
+  wireQueues?: boolean
+  /** Told of every write, for a copy elsewhere. */
+  mirror?: WorkflowRunMirror
+}
+
+/** What may follow the connection: see the constructor. */
+export type RedisWorkflowServiceArguments =
+  | [options?: RedisWorkflowServiceOptions]
+  | [queue?: QueueService, keyPrefix?: string]
+  | [keyPrefix?: string, options?: RedisWorkflowServiceOptions]
+
+const KNOWN: Record<keyof RedisWorkflowServiceOptions, true> = {
+  keyPrefix: true,
+  queue: true,
+  lock: true,
+  partitions: true,
+  wireQueues: true,
+  mirror: true,
+  queueStrategy: true,
+  queueConcurrency: true,
+  queueGroupConcurrency: true,
+}
+
+/**
+ * One object from any of the constructor's forms.
+ *
+ * @throws RedisOptionsError that names the option or argument.
+ */
+export function resolveWorkflowOptions(
+  second: unknown,
+  third: unknown
+): RedisWorkflowServiceOptions {
+  const given = gather(second, third)
+  for (const key of Object.keys(given)) {
+    if (!(key in KNOWN)) {
+      throw new RedisOptionsError(
+        `'${key}' is not an option: there are ${Object.keys(KNOWN).join(', ')}`
+      )
+    }
+  }
+  const { queue } = given
+  if (queue !== undefined && !isQueueService(queue)) {
+    throw new RedisOptionsError('queue is not a QueueService: it has no add()')
+  }
+  resolveLockOptions(given.lock)
+  return given
+}
+
+function gather(second: unknown, third: unknown): RedisWorkflowServiceOptions {
+  if (isQueueService(second)) {
+    return { queue: second, ...prefixOf(third, 'The third argument') }
+  }
+  if (typeof second === 'string') {
+    return { ...optionsOf(third), ...prefixOf(second, 'keyPrefix') }
+  }
+  if (second === undefined || second === null) {
+    return typeof third === 'string'
+      ? prefixOf(third, 'keyPrefix')
+      : optionsOf(third)
+  }
+  if (third !== undefined) {
+    throw new RedisOptionsError(
+      'After an options object there is no further argument'
+    )
+  }
+  return optionsOf(second)
+}
+
+function prefixOf(value: unknown, what: string): { keyPrefix?: string } {
+  if (value === undefined) return {}
+  if (typeof value !== 'string') {
+    throw new RedisOptionsError(`${what} must be the keyPrefix, a string`)
+  }
+  return { keyPrefix: value }
+}
+
+function optionsOf(value: unknown): RedisWorkflowServiceOptions {
+  if (value === undefined) return {}
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new RedisOptionsError(
+      'The options must be an object: (connection, options), ' +
+        '(connection, queue, keyPrefix) or (connection, keyPrefix, options)'
+    )
+  }
+  return value
+}
+
+function isQueueService(value: unknown): value is QueueService {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<QueueService>).add === 'function'
+  )
+}
