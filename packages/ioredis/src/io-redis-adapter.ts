@@ -132,12 +132,11 @@ export class IoRedisAdapter implements RedisAdapter {
     this.client.on('error', remember)
     try {
       if (this.#owned) {
-        if (this.client.status !== 'ready') await this.client.connect()
+        if (this.client.status !== 'ready') await connectOnce(this.client)
       } else {
         await within(connectTimeoutMs(this.client), this.client.call('PING'))
       }
     } catch (error) {
-      // Otherwise ioredis would go on trying, and keep the process alive.
       if (this.#owned) this.client.disconnect()
       const cause = reason ?? error
       throw new RedisConnectionError(
@@ -195,6 +194,22 @@ function create(connection: unknown): IoRedisClient {
     ...(connection as RedisOptions),
     lazyConnect: true,
   }) as IoRedisClient
+}
+
+/**
+ * One attempt, which fails with its reason: ioredis would go on trying, keep
+ * the process alive, and be in no state to be connected again.
+ */
+async function connectOnce(client: IoRedisClient): Promise<void> {
+  const options = client.options as Record<string, unknown>
+  const strategy = client.isCluster ? 'clusterRetryStrategy' : 'retryStrategy'
+  const original = options[strategy]
+  options[strategy] = () => null
+  try {
+    await client.connect()
+  } finally {
+    options[strategy] = original
+  }
 }
 
 /** Scripts, channels and tools would disagree about where the keys are. */

@@ -1,11 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { findRedis } from './find-redis.js'
 
-declare module 'vitest' {
-  interface ProvidedContext {
-    redisUrl: string
-  }
-}
+export type { RedisProvidedContext } from './provided-context.js'
 
 /** One Redis for a whole run of vitest: `inject('redisUrl')` in tests, `REDIS_TEST_URL` in child processes. */
 export default async function provideRedis(

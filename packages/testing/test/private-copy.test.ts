@@ -75,13 +75,17 @@ describe.skipIf(!hasApt)(
         )
         const results = await Promise.all(
           makers.map(
-            async (maker): Promise<{ path: string; unpacked: boolean }> =>
+            async (
+              maker
+            ): Promise<{ path: string; ino: number; unpacked: boolean }> =>
               JSON.parse(
                 await maker.waitForLine((line) => line.startsWith('{'), timeout)
               )
           )
         )
         expect(results[0]!.path).toBe(results[1]!.path)
+        // The later one took the copy of the earlier one, which may be running by then, and did not replace it.
+        expect(results[0]!.ino).toBe(results[1]!.ino)
         expect(results.map(({ unpacked }) => unpacked)).toEqual([true, true])
         expect(await Promise.all(makers.map(({ exited }) => exited))).toEqual([
           { code: 0, signal: null },

@@ -121,7 +121,7 @@ describe('a server that a test starts', () => {
     server.pause()
     await server.stop()
     expect(await isAlive(server.pid)).toBe(false)
-  })
+  }, 5_000)
 
   test('takes another port when a free one was taken in the meantime', async () => {
     const taken = await takePort()

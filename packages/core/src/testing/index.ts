@@ -1,0 +1,5 @@
+export {
+  type AdapterHarness,
+  defineAdapterContract,
+} from './adapter-contract.js'
+export { defineLockContract } from './lock-contract.js'

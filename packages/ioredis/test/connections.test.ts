@@ -1,0 +1,64 @@
+import { RedisOptionsError } from '@pikku/redis-core'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { afterEach, describe, expect, inject, test } from 'vitest'
+import { IoRedisAdapter } from '../src/index.js'
+
+describe('connections of the ioredis adapter', () => {
+  const opened: Redis[] = []
+  const open = (...args: [string, object?]) => {
+    const client = new Redis(args[0], { ...args[1] })
+    opened.push(client)
+    return client
+  }
+
+  afterEach(() => {
+    for (const client of opened.splice(0)) client.disconnect()
+  })
+
+  test('a client of the application is shared and never closed', async () => {
+    const client = open(inject('redisUrl'))
+    const adapter = new IoRedisAdapter(client)
+    await adapter.open()
+    await adapter.close()
+    expect(await client.ping()).toBe('PONG')
+    expect(adapter.client).toBe(client)
+  })
+
+  test('a client that adds a keyPrefix of its own is refused', () => {
+    const client = open(inject('redisUrl'), { keyPrefix: 'app:' })
+    expect(() => new IoRedisAdapter(client)).toThrow(RedisOptionsError)
+    expect(() => new IoRedisAdapter(client)).toThrow(/keyPrefix 'app:'/)
+    expect(() => new IoRedisAdapter({ keyPrefix: 'app:' })).toThrow(/keyPrefix/)
+  })
+
+  test('a client of node-redis is refused with the way to go', () => {
+    const client = createClient() as unknown as undefined
+    expect(() => new IoRedisAdapter(client)).toThrow(RedisOptionsError)
+    expect(() => new IoRedisAdapter(client)).toThrow(
+      /@pikku\/redis\/node-redis/
+    )
+  })
+
+  test('an adapter is used as it is', () => {
+    const adapter = new IoRedisAdapter({ lazyConnect: true })
+    expect(IoRedisAdapter.from(adapter)).toBe(adapter)
+  })
+
+  test('anything else is refused', () => {
+    for (const bad of ['', 7, null, true]) {
+      expect(() => new IoRedisAdapter(bad as unknown as string)).toThrow(
+        RedisOptionsError
+      )
+    }
+  })
+
+  test('maps stay flat for a client that asked for RESP3 shapes', async () => {
+    const client = open(inject('redisUrl'), { replyMapping: 'resp3' })
+    const adapter = new IoRedisAdapter(client)
+    const key = `resp3:${crypto.randomUUID()}`
+    await client.hset(key, 'a', '1')
+    const command = { key, args: ['HGETALL', key] as [string, string] }
+    expect(await adapter.send(command)).toEqual(['a', '1'])
+  })
+})

@@ -1,0 +1,64 @@
+import { RedisConnectionError, RedisOptionsError } from '@pikku/redis-core'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { describe, expect, inject, test } from 'vitest'
+import { NodeRedisAdapter } from '../src/index.js'
+
+describe('connections of the node-redis adapter', () => {
+  test('a client of the application is shared and never closed', async () => {
+    const client = createClient({ url: inject('redisUrl') })
+    await client.connect()
+    const adapter = new NodeRedisAdapter(client)
+    await adapter.open()
+    await adapter.close()
+    expect(await client.ping()).toBe('PONG')
+    expect(adapter.client).toBe(client)
+    await client.close()
+  })
+
+  test('a shared client that is not connected is a clear error', async () => {
+    const adapter = new NodeRedisAdapter(createClient())
+    await expect(adapter.open()).rejects.toBeInstanceOf(RedisConnectionError)
+    await expect(adapter.open()).rejects.toThrow(/client\.connect\(\)/)
+    await adapter.close()
+  })
+
+  test('a client that adds a keyPrefix of its own is refused', () => {
+    const client = createClient({ keyPrefix: 'app:' })
+    expect(() => new NodeRedisAdapter(client)).toThrow(RedisOptionsError)
+    expect(() => new NodeRedisAdapter(client)).toThrow(/keyPrefix 'app:'/)
+    expect(() => new NodeRedisAdapter({ keyPrefix: 'app:' })).toThrow(
+      /keyPrefix/
+    )
+  })
+
+  test('a client of ioredis is refused with the way to go', () => {
+    const client = new Redis({ lazyConnect: true }) as unknown as undefined
+    expect(() => new NodeRedisAdapter(client)).toThrow(RedisOptionsError)
+    expect(() => new NodeRedisAdapter(client)).toThrow(/'@pikku\/redis'/)
+  })
+
+  test('a bad connection string is refused without repeating it', () => {
+    const create = () => new NodeRedisAdapter('not a url :secret@')
+    expect(create).toThrow(RedisOptionsError)
+    expect(create).not.toThrow(/secret/)
+  })
+
+  test('maps stay flat for RESP2 and for a type mapping of the client', async () => {
+    const key = `shapes:${crypto.randomUUID()}`
+    for (const options of [
+      { RESP: 2 as const },
+      { RESP: 3 as const, commandOptions: { typeMapping: { 36: Buffer } } },
+    ]) {
+      const adapter = new NodeRedisAdapter({
+        url: inject('redisUrl'),
+        ...options,
+      })
+      await adapter.open()
+      await adapter.send({ key, args: ['HSET', key, 'a', '1'] })
+      const reply = await adapter.send({ key, args: ['HGETALL', key] })
+      expect(reply).toEqual(['a', '1'])
+      await adapter.close()
+    }
+  })
+})

@@ -1,0 +1,13 @@
+import type { ProvidedContext } from 'vitest'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    redisUrl: string
+  }
+}
+
+/**
+ * What `inject` knows in a run that the global setup prepared. Exported, because a bundled declaration file keeps
+ * only the modules that something refers to, and the augmentation above has to reach those who import it.
+ */
+export type RedisProvidedContext = Pick<ProvidedContext, 'redisUrl'>
