@@ -137,7 +137,8 @@ export class IoRedisAdapter implements RedisAdapter {
         await within(connectTimeoutMs(this.client), this.client.call('PING'))
       }
     } catch (error) {
-      if (this.#owned) this.client.disconnect()
+      // On a client that has ended it would hide the errors of the next try.
+      if (this.#owned && this.client.status !== 'end') this.client.disconnect()
       const cause = reason ?? error
       throw new RedisConnectionError(
         `Cannot connect to Redis at ${address(this.client)}: ` +

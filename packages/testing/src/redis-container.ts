@@ -1,4 +1,5 @@
 import { findDockerEngine } from './docker-engine.js'
+import { reasonOf } from './reason-of.js'
 import type { RedisHandle } from './redis-handle.js'
 import { readServerVersion } from './server-version.js'
 
@@ -20,6 +21,13 @@ export async function startRedisContainer(
     .withCommand([program, '--protected-mode', 'no', '--save', ''])
     .withStartupTimeout(START_WITHIN_MS)
     .start()
+    .catch((error: unknown) => {
+      // Testcontainers does not say which image it could not get, and it may be its own.
+      throw new Error(
+        `${image} (or testcontainers' reaper, unless TESTCONTAINERS_RYUK_DISABLED=true) does not start in Docker at ${engine}: ${reasonOf(error)}`,
+        { cause: error }
+      )
+    })
   try {
     const url = container.getConnectionUrl()
     return {

@@ -33,22 +33,23 @@ export class RunStore {
     const { runner, keys } = this.#context
     const id = randomUUID()
     const what = `of a new run of '${run.workflow}'`
-    const fields: Record<string, string> = {
+    const fields: Record<string, string | undefined> = {
       id,
       workflow: run.workflow,
-      input: encodeJson(run.input, `The input ${what}`),
+      input: encodeJson(run.input, `The input ${what}`) || undefined,
       inline: String(run.inline),
       graphHash: run.graphHash,
       deterministic: String(run.deterministic === true),
-      plannedSteps: encodeJson(run.plannedSteps, `The planned steps ${what}`),
+      plannedSteps:
+        encodeJson(run.plannedSteps, `The planned steps ${what}`) || undefined,
       wire: encodeJson(run.wire, `The wire ${what}`),
     }
     await runner.run(runScripts.createRun, {
       keys: { run: keys.runKey(id) },
       args: {},
-      rest: Object.entries(fields)
-        .filter(([, value]) => value !== '')
-        .flat(),
+      rest: Object.entries(fields).flatMap(([field, value]) =>
+        value === undefined ? [] : [field, value]
+      ),
     })
     return id
   }
