@@ -1,11 +1,16 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
+  plugins: [
+    {
+      name: 'lua-as-text',
+      transform(code, id) {
+        if (!id.endsWith('.lua')) return
+        return `export default ${JSON.stringify(code)}`
+      },
+    },
+  ],
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['@pikku/redis-testing/vitest-global-setup'],
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
-    passWithNoTests: true,
   },
 })

@@ -21,7 +21,7 @@ export function defineLockContract(
 ): void {
   describe(`RedisLock contract: ${name}`, () => {
     let adapter: RedisAdapter
-    const keyOf = () => `contract:${randomUUID()}:lock`
+    const keyOf = () => `contract:${randomUUID()}:mutex`
     const send = (...args: [string, string, ...string[]]) =>
       adapter.send({ key: args[1], args })
     const lockWith = (options?: LockOptions) => new RedisLock(adapter, options)

@@ -1,7 +1,6 @@
 import {
   PikkuWorkflowService,
   type StepState,
-  type StepStatus,
   type WorkflowPlannedStep,
   type WorkflowRun,
   type WorkflowRunWire,
@@ -17,6 +16,7 @@ import {
   RedisLockTimeoutError,
   ScriptRunner,
 } from '@pikku/redis-core'
+import type { GraphState, NamedStep, StepInstance } from './history-store.js'
 import { HistoryStore } from './history-store.js'
 import { settleLayout } from './layout.js'
 import { RunFences } from './run-fences.js'
@@ -338,31 +338,21 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
 
   // What one read of the history answers.
 
-  async getRunHistory(
-    runId: string
-  ): Promise<Array<StepState & { stepName: string }>> {
+  async getRunHistory(runId: string): Promise<NamedStep[]> {
     return this.#history.history(runId)
   }
 
   protected override async listStepStates(
     runId: string
-  ): Promise<Array<StepState & { stepName: string }> | null> {
+  ): Promise<NamedStep[] | null> {
     return this.#history.steps(runId)
   }
 
-  async getStepInstances(
-    runId: string
-  ): Promise<
-    Array<{ stepName: string; status: StepStatus; fromStepName?: string }>
-  > {
+  async getStepInstances(runId: string): Promise<StepInstance[]> {
     return this.#history.instances(runId)
   }
 
-  async getCompletedGraphState(runId: string): Promise<{
-    completedNodeIds: string[]
-    failedNodeIds: string[]
-    branchKeys: Record<string, string>
-  }> {
+  async getCompletedGraphState(runId: string): Promise<GraphState> {
     return this.#history.graphState(runId)
   }
 

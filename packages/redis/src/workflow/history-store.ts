@@ -3,6 +3,20 @@ import type { Attempt } from './step-state.js'
 import { attemptFromEntry } from './step-state.js'
 import type { StoreContext } from './store-context.js'
 
+export type NamedStep = StepState & { stepName: string }
+
+export interface StepInstance {
+  stepName: string
+  status: StepStatus
+  fromStepName?: string
+}
+
+export interface GraphState {
+  completedNodeIds: string[]
+  failedNodeIds: string[]
+  branchKeys: Record<string, string>
+}
+
 /**
  * A run's history: a list with every attempt of every step, oldest first, each
  * entry the attempt's complete state. Scripts keep entry and hash alike, so
@@ -32,21 +46,15 @@ export class HistoryStore {
     return [...latest.values()]
   }
 
-  async steps(runId: string): Promise<Array<StepState & { stepName: string }>> {
+  async steps(runId: string): Promise<NamedStep[]> {
     return (await this.latest(runId)).map(named)
   }
 
-  async history(
-    runId: string
-  ): Promise<Array<StepState & { stepName: string }>> {
+  async history(runId: string): Promise<NamedStep[]> {
     return (await this.attempts(runId)).map(named)
   }
 
-  async instances(
-    runId: string
-  ): Promise<
-    Array<{ stepName: string; status: StepStatus; fromStepName?: string }>
-  > {
+  async instances(runId: string): Promise<StepInstance[]> {
     return (await this.latest(runId)).map(({ stepName, state }) => ({
       stepName,
       status: state.status,
@@ -56,11 +64,7 @@ export class HistoryStore {
     }))
   }
 
-  async graphState(runId: string): Promise<{
-    completedNodeIds: string[]
-    failedNodeIds: string[]
-    branchKeys: Record<string, string>
-  }> {
+  async graphState(runId: string): Promise<GraphState> {
     const completedNodeIds: string[] = []
     const failedNodeIds: string[] = []
     const branches: Array<[node: string, branch: string]> = []
@@ -84,6 +88,6 @@ export class HistoryStore {
   }
 }
 
-function named({ stepName, state }: Attempt): StepState & { stepName: string } {
+function named({ stepName, state }: Attempt): NamedStep {
   return { ...state, stepName }
 }

@@ -1,0 +1,159 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import {
+  layoutScripts,
+  lockScripts,
+  runScripts,
+  type Script,
+  stepScripts,
+  versionScripts,
+} from '../src/index.js'
+
+const ROOT = join(import.meta.dirname, '../../..')
+
+/** Files that git knows or would add: what a checkout has. */
+const FILES = execFileSync(
+  'git',
+  ['ls-files', '--cached', '--others', '--exclude-standard'],
+  { cwd: ROOT, encoding: 'utf8' }
+)
+  .split('\n')
+  .filter((file) => /\.(ts|mjs|js|lua)$/.test(file))
+
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
+
+function importsOf(file: string): string[] {
+  if (file.endsWith('.lua')) return []
+  const statement =
+    /^(?:(?:import|export|\})[^'\n]*from|import) '([^']+)'|import\('([^']+)'\)/gm
+  return [...read(file).matchAll(statement)].map(
+    ([, from, dynamic]) => from ?? dynamic ?? ''
+  )
+}
+
+const CORE = /^(node:|\.)/
+const RULES: Array<[folder: string, allowed: RegExp]> = [
+  ['packages/core/src/testing/', /^(node:|\.|vitest$)/],
+  ['packages/core/src/', CORE],
+  ['packages/ioredis/src/', /^(node:|\.|ioredis$|@pikku\/redis-core$)/],
+  ['packages/node-redis/src/', /^(node:|\.|redis$|@pikku\/redis-core$)/],
+  [
+    'packages/redis/src/',
+    /^(node:|\.|@pikku\/core\/(workflow|services|channel|queue|errors|agent|crypto-utils)$|@pikku\/redis-(core|ioredis|node-redis)$)/,
+  ],
+]
+
+describe('the repository', () => {
+  test('dependencies point one way', () => {
+    const wrong: string[] = []
+    let seen = 0
+    for (const file of FILES) {
+      const rule = RULES.find(([folder]) => file.startsWith(folder))
+      if (!rule) continue
+      for (const specifier of importsOf(file)) {
+        seen++
+        if (!rule[1].test(specifier)) wrong.push(`${file}: ${specifier}`)
+      }
+    }
+    expect(wrong).toEqual([])
+    expect(seen).toBeGreaterThan(50)
+  })
+
+  test('only the entry of a client composes its adapter', () => {
+    const composing = FILES.filter((file) =>
+      file.startsWith('packages/redis/src/')
+    ).flatMap((file) =>
+      importsOf(file)
+        .filter((specifier) => /redis-(ioredis|node-redis)$/.test(specifier))
+        .map((specifier) => `${file} ${specifier}`)
+    )
+    expect([...new Set(composing)]).toEqual([
+      'packages/redis/src/index.ts @pikku/redis-ioredis',
+      'packages/redis/src/node-redis.ts @pikku/redis-node-redis',
+    ])
+  })
+
+  test('examples use public entry points only', () => {
+    const wrong = FILES.filter((file) => file.startsWith('examples/')).flatMap(
+      (file) =>
+        importsOf(file)
+          .filter((specifier) =>
+            /\/(src|dist)\/|\.\.\/\.\.\/\.\./.test(specifier)
+          )
+          .map((specifier) => `${file}: ${specifier}`)
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('no source file passes 400 lines', () => {
+    const long = FILES.map((file) => ({
+      file,
+      lines: read(file).split('\n').length - 1,
+    })).filter(({ lines }) => lines > 400)
+    expect(long).toEqual([])
+  })
+
+  test('only the key schema builds keys', () => {
+    const builders = FILES.filter((file) =>
+      /^packages\/[^/]+\/src\//.test(file)
+    )
+      .filter((file) => !file.startsWith('packages/testing/'))
+      .filter((file) =>
+        /:(run|step|history|lock|step-lock|run-state|version|steps|layout):?[`$]/.test(
+          read(file)
+        )
+      )
+    expect(builders).toEqual(['packages/core/src/key-schema.ts'])
+  })
+})
+
+const SCRIPTS: Script[] = [
+  lockScripts,
+  layoutScripts,
+  runScripts,
+  stepScripts,
+  versionScripts,
+].flatMap((group) => Object.values(group) as Script[])
+
+const kebab = (name: string) =>
+  name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
+describe('every Lua file', () => {
+  test('has one descriptor, and every descriptor has one file', () => {
+    const files = FILES.filter((file) =>
+      /packages\/core\/src\/scripts\/[^/]+\.lua$/.test(file)
+    ).map((file) => basename(file, '.lua'))
+    const names = SCRIPTS.map(({ name }) => kebab(name))
+    expect(names.toSorted()).toEqual(files.toSorted())
+  })
+
+  test.each(SCRIPTS.map((script) => [script.name, script] as const))(
+    '%s: the header says what the descriptor says',
+    (_, script) => {
+      const file = `packages/core/src/scripts/${kebab(script.name)}.lua`
+      const text = read(file)
+      const header = text.slice(0, text.search(/\n[^-]/))
+      const listed = (kind: string) => [
+        ...header.matchAll(new RegExp(`^-- ${kind}\\[(\\d+)\\] (\\w+)`, 'gm')),
+      ]
+      const names = (kind: string) => listed(kind).map(([, , name]) => name)
+      const positions = (kind: string) => listed(kind).map(([, n]) => Number(n))
+      expect(header).toMatch(new RegExp(`^-- ${kebab(script.name)}: .+`))
+      expect(names('KEYS')).toEqual(script.keys)
+      expect(names('ARGV')).toEqual(script.args)
+      expect(positions('KEYS')).toEqual(script.keys.map((_, i) => i + 1))
+      expect(positions('ARGV')).toEqual(script.args.map((_, i) => i + 1))
+      expect(/^-- ARGV {4}rest /m.test(header)).toBe(script.variadic)
+      expect(header).toMatch(/^-- Returns /m)
+      expect(header).toMatch(/^-- Idempotent: /m)
+    }
+  )
+
+  test('keeps user JSON away from cjson', () => {
+    for (const file of FILES.filter((name) => name.endsWith('.lua'))) {
+      expect(read(file)).not.toMatch(/cjson\.decode/)
+    }
+  })
+})
