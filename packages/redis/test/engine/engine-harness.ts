@@ -1,0 +1,312 @@
+import {
+  addFunction,
+  pikkuState,
+  resetPikkuState,
+  setSingletonServices,
+} from '@pikku/core/ecosystem'
+import type { JobOptions, QueueService } from '@pikku/core/queue'
+import {
+  addWorkflow,
+  type PikkuWorkflowWire,
+  type StepState,
+} from '@pikku/core/workflow'
+import type { RedisWorkflowServiceOptions } from '@pikku/redis'
+import { uniquePrefix } from '@pikku/redis-testing'
+import { expect } from 'vitest'
+import { type Client, openService, type Service } from '../clients.js'
+
+export type Rpc = Parameters<Service['startWorkflow']>[3]
+type Body = (workflow: PikkuWorkflowWire, input: unknown) => Promise<unknown>
+type Meta = ReturnType<typeof pikkuState<'workflows', 'meta'>>[string]
+
+export interface StepWire {
+  graph?: { branch(key: string): void }
+  workflowStep?: { invocationId: string; attemptCount: number }
+}
+
+export interface Job {
+  queueName: string
+  data: { runId: string; stepName: string; rpcName: string; stepId: string }
+  options: JobOptions
+  attemptsMade: number
+}
+
+/** A queue inside this process. Nothing runs before somebody takes a job. */
+export class TestQueue implements QueueService {
+  readonly supportsResults = false
+  readonly jobs: Job[] = []
+  /** What `add()` throws while it is set. */
+  failure: Error | undefined
+
+  async add<T>(queueName: string, data: T, options?: JobOptions) {
+    if (this.failure) throw this.failure
+    return this.put(queueName, data, options)
+  }
+
+  put(queueName: string, data: unknown, options: JobOptions = {}): string {
+    const copy = JSON.parse(JSON.stringify(data)) as Job['data']
+    this.jobs.push({ queueName, data: copy, options, attemptsMade: 0 })
+    return `job-${this.jobs.length}`
+  }
+
+  async getJob() {
+    return null
+  }
+
+  /** The job that is due first; of equals, the one that was added first. */
+  take(): Job | undefined {
+    const delay = ({ options }: Job) => options.delay ?? 0
+    const [first] = this.jobs.toSorted((a, b) => delay(a) - delay(b))
+    if (first) this.jobs.splice(this.jobs.indexOf(first), 1)
+    return first
+  }
+}
+
+export interface HarnessOptions {
+  /** Whether the singleton services bring a queue. */
+  queue?: boolean
+  service?: RedisWorkflowServiceOptions
+}
+
+/** The application's side of the engine, as little of it as there can be. */
+export class EngineHarness {
+  readonly queue = new TestQueue()
+  /** Which functions were called, in order, with their input. */
+  readonly calls: Array<[name: string, data: unknown]> = []
+  /** What jobs ended with that the queue then tried again, or gave up. */
+  readonly jobErrors: string[] = []
+  readonly warnings: string[] = []
+  readonly rpc: Rpc
+  service!: Service
+  readonly #functions = new Map<
+    string,
+    (data: unknown, wire: StepWire) => unknown
+  >()
+  readonly #client: Client
+  readonly #prefix = uniquePrefix()
+  readonly #opened: Service[] = []
+
+  private constructor(client: Client) {
+    this.#client = client
+    this.rpc = {
+      rpcWithWire: async (name: string, data: unknown, wire: StepWire) => {
+        const run = this.#functions.get(name)
+        if (!run) throw new Error(`No function '${name}'`)
+        this.calls.push([name, data])
+        return run(data, wire)
+      },
+    } as unknown as Rpc
+  }
+
+  static async open(
+    client: Client,
+    { queue = false, service }: HarnessOptions = {}
+  ): Promise<EngineHarness> {
+    const harness = new EngineHarness(client)
+    resetPikkuState()
+    const ignore = () => {}
+    setSingletonServices({
+      config: {},
+      logger: {
+        debug: ignore,
+        info: ignore,
+        error: ignore,
+        warn: (message: string) => harness.warnings.push(message),
+      },
+      schedulerService: {
+        scheduleRPC: async (delay: number, name: string, data: unknown) =>
+          harness.queue.put(name, data, { delay }),
+      },
+      ...(queue && { queueService: harness.queue }),
+    } as unknown as Parameters<typeof setSingletonServices>[0])
+    harness.service = await harness.another(service)
+    return harness
+  }
+
+  /** One more service on the same keys, as another process would have it. */
+  async another(options?: RedisWorkflowServiceOptions): Promise<Service> {
+    const service = await openService(this.#client, {
+      keyPrefix: this.#prefix,
+      lock: { retries: 2, retryDelayMs: 20 },
+      ...options,
+    })
+    this.#opened.push(service)
+    return service
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#opened.map((service) => service.close()))
+  }
+
+  // What the application registers.
+
+  /** @param options.queued Whether its steps go through the queue. */
+  step<Data = unknown>(
+    name: string,
+    run: (data: Data, wire: StepWire) => unknown,
+    options: { queued?: boolean } = {}
+  ): void {
+    this.#functions.set(name, run as (data: unknown, wire: StepWire) => unknown)
+    addFunction(name, { func: async () => undefined })
+    this.#declare(name, name, options.queued)
+  }
+
+  workflow(
+    name: string,
+    body: Body,
+    options: Partial<Meta> & { queued?: boolean } = {}
+  ): void {
+    const { queued, ...meta } = options
+    const pikkuFuncId = `${name}Func`
+    this.meta[name] = {
+      name,
+      pikkuFuncId,
+      source: 'complex',
+      graphHash: `${name}-1`,
+      ...meta,
+    }
+    this.#declare(name, pikkuFuncId, queued)
+    addWorkflow(name, {
+      func: (
+        _services: unknown,
+        input: unknown,
+        { workflow }: { workflow: PikkuWorkflowWire }
+      ) => body(workflow, input),
+    })
+  }
+
+  graph(name: string, nodes: Record<string, unknown>, entry: string): void {
+    this.meta[name] = {
+      name,
+      pikkuFuncId: `${name}Func`,
+      source: 'graph',
+      graphHash: `${name}-1`,
+      nodes,
+      entryNodeIds: [entry],
+    }
+  }
+
+  get meta(): Record<string, Meta> {
+    return pikkuState(null, 'workflows', 'meta')
+  }
+
+  #declare(rpcName: string, pikkuFuncId: string, queued = false): void {
+    pikkuState(null, 'rpc', 'meta')[rpcName] = pikkuFuncId
+    pikkuState(null, 'function', 'meta')[pikkuFuncId] = {
+      pikkuFuncId,
+      sessionless: true,
+      functionType: 'helper',
+      inputSchemaName: null,
+      outputSchemaName: null,
+      workflowQueued: queued,
+    }
+  }
+
+  // What a test does.
+
+  async start(name: string, input: unknown = {}): Promise<string> {
+    const wire = { type: 'test' }
+    const { service, rpc } = this
+    const { runId } = await service.startWorkflow(name, input, wire, rpc)
+    return runId
+  }
+
+  /** Starts a run, whose driving is expected to fail. */
+  async startFailing(name: string, input: unknown = {}): Promise<string> {
+    let runId = ''
+    const onRunCreated = (id: string) => {
+      runId = id
+    }
+    const { service, rpc } = this
+    const started = service.startWorkflow(name, input, { type: 'test' }, rpc, {
+      onRunCreated,
+    })
+    await expect(started).rejects.toThrow()
+    return runId
+  }
+
+  /** Runs jobs until none is left; a failed one again, as often as it says. */
+  async drain(service: Service = this.service): Promise<void> {
+    for (let job = this.queue.take(); job; job = this.queue.take()) {
+      await this.runJob(job, service)
+    }
+  }
+
+  async runJob(job: Job, service: Service = this.service): Promise<void> {
+    job.attemptsMade += 1
+    try {
+      await this.#deliver(job, service)
+    } catch (error) {
+      this.jobErrors.push((error as Error).message)
+      if (job.attemptsMade < (job.options.attempts ?? 1)) {
+        this.queue.jobs.push(job)
+      }
+    }
+  }
+
+  #deliver({ queueName, data }: Job, service: Service): Promise<void> {
+    const { runId, stepName, rpcName, stepId } = data
+    switch (queueName) {
+      case 'pikku-workflow-orchestrator':
+        return service.orchestrateWorkflow(runId, this.rpc)
+      case 'pikku-workflow-step-worker': {
+        const input = (data as { data?: unknown }).data
+        return service.executeWorkflowStep(
+          runId,
+          stepName,
+          rpcName,
+          input,
+          this.rpc
+        )
+      }
+      case 'pikkuWorkflowSleeper':
+        return service.executeWorkflowSleepCompleted(runId, stepId)
+      default:
+        throw new Error(`No worker for the queue '${queueName}'`)
+    }
+  }
+
+  // What a test asks.
+
+  async run(runId: string) {
+    const run = await this.service.getRun(runId)
+    if (!run) throw new Error(`No run '${runId}'`)
+    return run
+  }
+
+  /** The history, shortened to what a test compares. */
+  async history(runId: string): Promise<Entry[]> {
+    const history = await this.service.getRunHistory(runId)
+    return history.map(({ stepName, status, attemptCount, result, error }) => ({
+      stepName,
+      status,
+      attemptCount,
+      result,
+      error: error?.message,
+    }))
+  }
+
+  /** How often each function was called. */
+  count(name: string): number {
+    return this.calls.filter(([called]) => called === name).length
+  }
+}
+
+export interface Entry extends Pick<
+  StepState,
+  'status' | 'attemptCount' | 'result'
+> {
+  stepName: string
+  error: string | undefined
+}
+
+/** An entry of the history for a step that succeeded at its first attempt. */
+export function done(stepName: string, result: unknown = null): Entry {
+  return {
+    stepName,
+    status: 'succeeded',
+    attemptCount: 1,
+    result,
+    error: undefined,
+  }
+}
