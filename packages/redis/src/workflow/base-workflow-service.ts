@@ -175,7 +175,9 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
    */
   override async runWorkflowJob(runId: string, rpc: Rpc): Promise<void> {
     try {
-      await super.runWorkflowJob(runId, rpc)
+      // The engine reads the recorded steps before it takes the lock. Steps
+      // that the holder records meanwhile would look undone, and run again.
+      await this.withRunLock(runId, () => super.runWorkflowJob(runId, rpc))
     } catch (error) {
       const busy = error instanceof RedisLockTimeoutError
       const lost = error instanceof RedisLockLostError
@@ -200,9 +202,9 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
     }
   }
 
-  // Locks.
-
+  /** Reentrant: inside a run's own lock the body just runs. */
   async withRunLock<T>(id: string, fn: () => Promise<T>): Promise<T> {
+    if (this.#fences.holds(id)) return fn()
     return this.#lock.withLock(this.#keys.lockKey(id), (lease) =>
       this.#fences.within(id, lease, fn)
     )
@@ -336,8 +338,6 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
     return this.#steps.results(runId, nodeIds)
   }
 
-  // What one read of the history answers.
-
   async getRunHistory(runId: string): Promise<NamedStep[]> {
     return this.#history.history(runId)
   }
@@ -355,8 +355,6 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
   async getCompletedGraphState(runId: string): Promise<GraphState> {
     return this.#history.graphState(runId)
   }
-
-  // State and versions.
 
   protected async updateRunStateImpl(
     runId: string,

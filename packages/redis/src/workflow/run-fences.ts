@@ -28,6 +28,11 @@ export class RunFences {
     return this.#held.run(new Map(), body)
   }
 
+  /** Whether this context holds the run's lock: then it need not wait for it. */
+  holds(runId: string): boolean {
+    return this.#held.getStore()?.get(runId)?.state === 'held'
+  }
+
   /**
    * The token that a write to the run must carry, or '' outside its lock. What
    * a body left running when it returned (a branch beside one that failed)

@@ -6,7 +6,10 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 
-const run = promisify(execFile)
+const execute = promisify(execFile)
+/** A registry that does not answer fails the test before it times out. */
+const run = (file: string, args: string[], options: { cwd: string }) =>
+  execute(file, args, { ...options, timeout: 90_000 })
 const PACKAGES = join(import.meta.dirname, '../../..')
 
 /** What a user writes, for the client that they have. */
