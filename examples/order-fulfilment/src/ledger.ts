@@ -74,6 +74,6 @@ export class Ledger {
   }
 }
 
-export function effectKey(order: string, step: string): string {
+function effectKey(order: string, step: string): string {
   return `${order}:${step}`
 }

@@ -37,12 +37,6 @@ export interface RedisWorkflowServiceOptions extends WorkflowQueueOptions {
   mirror?: WorkflowRunMirror
 }
 
-/** What may follow the connection: see the constructor. */
-export type RedisWorkflowServiceArguments =
-  | [options?: RedisWorkflowServiceOptions]
-  | [queue?: QueueService, keyPrefix?: string]
-  | [keyPrefix?: string, options?: RedisWorkflowServiceOptions]
-
 const KNOWN: Record<keyof RedisWorkflowServiceOptions, true> = {
   keyPrefix: true,
   queue: true,

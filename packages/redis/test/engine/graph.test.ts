@@ -51,7 +51,12 @@ describe.each(CLIENTS)('graphs and versions over $client', (client) => {
       await engine.drain()
       expect(await engine.run(id)).toMatchObject({ status: 'completed' })
       expect(engine.calls.map(([name]) => name)).toEqual([
-        ...['check', 'work', 'check', 'work', 'check', 'finish'],
+        'check',
+        'work',
+        'check',
+        'work',
+        'check',
+        'finish',
       ])
       expect(engine.calls.at(-1)).toEqual(['finish', { first: 2, who: 'me' }])
       const history = await engine.service.getRunHistory(id)
