@@ -17,21 +17,14 @@
 --
 -- Idempotent: an attempt that failed keeps its first error.
 
-local run, lock = KEYS[1], KEYS[2]
-local fence, name, id = ARGV[1], ARGV[2], ARGV[3]
-
-local refused = refuse(run, lock, fence)
-if refused then
+local step, refused = open_step()
+if not step then
   return refused
-end
-local step = read_step(KEYS[3], name, KEYS[4], KEYS[5])
-if step.fields.stepId ~= id then
-  return { 'no-step' }
 end
 local status = step.fields.status
 if status == 'succeeded' or status == 'failed' then
   return { 'kept', status }
 end
-local stamp = tick(run)
+local stamp = tick(KEYS[1])
 write_step(step, { status = 'failed', error = ARGV[4], failedAt = stamp, updatedAt = stamp, result = false })
 return { 'ok' }

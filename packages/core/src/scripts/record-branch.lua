@@ -14,16 +14,9 @@
 --
 -- Idempotent: one field gets one value.
 
-local run, lock = KEYS[1], KEYS[2]
-local fence, name, id = ARGV[1], ARGV[2], ARGV[3]
-
-local refused = refuse(run, lock, fence)
-if refused then
+local step, refused = open_step()
+if not step then
   return refused
 end
-local step = read_step(KEYS[3], name, KEYS[4], KEYS[5])
-if step.fields.stepId ~= id then
-  return { 'no-step' }
-end
-write_step(step, { branchTaken = ARGV[4], updatedAt = tick(run) })
+write_step(step, { branchTaken = ARGV[4], updatedAt = tick(KEYS[1]) })
 return { 'ok' }

@@ -19,16 +19,9 @@
 -- Idempotent: the winner's operation id stays with the attempt until it ends,
 -- so a repeated call whose first reply was lost gets the same answer.
 
-local run, lock = KEYS[1], KEYS[2]
-local fence, name, id = ARGV[1], ARGV[2], ARGV[3]
-
-local refused = refuse(run, lock, fence)
-if refused then
+local step, refused = open_step()
+if not step then
   return refused
-end
-local step = read_step(KEYS[3], name, KEYS[4], KEYS[5])
-if step.fields.stepId ~= id then
-  return { 'no-step' }
 end
 local status, operation = ARGV[4], ARGV[5]
 local fields = step.fields
@@ -38,5 +31,5 @@ end
 if fields.status ~= 'failed' then
   return { 'kept', fields.status, fields.attemptCount }
 end
-next_attempt(step, status, tick(run), operation)
+next_attempt(step, status, tick(KEYS[1]), operation)
 return { 'ok', unpack(flatten(step)) }

@@ -17,20 +17,13 @@
 --
 -- Idempotent: a repeated call finds 'scheduled' and keeps it.
 
-local run, lock = KEYS[1], KEYS[2]
-local fence, name, id = ARGV[1], ARGV[2], ARGV[3]
-
-local refused = refuse(run, lock, fence)
-if refused then
+local step, refused = open_step()
+if not step then
   return refused
-end
-local step = read_step(KEYS[3], name, KEYS[4], KEYS[5])
-if step.fields.stepId ~= id then
-  return { 'no-step' }
 end
 if step.fields.status ~= 'pending' then
   return { 'kept', step.fields.status }
 end
-local stamp = tick(run)
+local stamp = tick(KEYS[1])
 write_step(step, { status = 'scheduled', scheduledAt = stamp, updatedAt = stamp })
 return { 'ok' }

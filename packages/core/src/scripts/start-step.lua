@@ -17,22 +17,15 @@
 -- Idempotent: a repeated call finds 'running' and keeps it, with the first
 -- start as the time.
 
-local run, lock = KEYS[1], KEYS[2]
-local fence, name, id = ARGV[1], ARGV[2], ARGV[3]
-
-local refused = refuse(run, lock, fence)
-if refused then
+local step, refused = open_step()
+if not step then
   return refused
-end
-local step = read_step(KEYS[3], name, KEYS[4], KEYS[5])
-if step.fields.stepId ~= id then
-  return { 'no-step' }
 end
 local status = step.fields.status
 if status == 'succeeded' or status == 'running' then
   return { 'kept', status }
 end
-local stamp = tick(run)
+local stamp = tick(KEYS[1])
 write_step(step, {
   status = 'running', runningAt = stamp, updatedAt = stamp, error = false, failedAt = false,
 })

@@ -38,6 +38,20 @@ local function read_step(key, name, steps, history)
   return { key = key, name = name, steps = steps, history = history, fields = fields, position = position }
 end
 
+-- For the scripts that are given a step's id, with the KEYS and the first ARGV
+-- that they have in common: the step, or nil and why nothing may happen.
+local function open_step()
+  local refused = refuse(KEYS[1], KEYS[2], ARGV[1])
+  if refused then
+    return nil, refused
+  end
+  local step = read_step(KEYS[3], ARGV[2], KEYS[4], KEYS[5])
+  if step.fields.stepId ~= ARGV[3] then
+    return nil, { 'no-step' }
+  end
+  return step
+end
+
 -- The complete state of the attempt as JSON text. Result and error are JSON
 -- already and go in as they are: cjson would turn [] into {}.
 local function encode_entry(step)
