@@ -28,9 +28,16 @@ export class RunFences {
     return this.#held.run(new Map(), body)
   }
 
-  /** Whether this context holds the run's lock: then it need not wait for it. */
+  /**
+   * Whether this context holds the run's lock: then it need not wait for it.
+   *
+   * @throws RedisLockLostError if it held the lock and lost it. To take it
+   *   again would be to go on with what was read before another owner wrote.
+   */
   holds(runId: string): boolean {
-    return this.#held.getStore()?.get(runId)?.state === 'held'
+    const lease = this.#held.getStore()?.get(runId)
+    if (lease?.state === 'lost') throw lease.signal.reason
+    return lease?.state === 'held'
   }
 
   /**
