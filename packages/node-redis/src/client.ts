@@ -1,6 +1,9 @@
 import type {
   RedisClientOptions,
   RedisClusterOptions,
+  RedisFunctions,
+  RedisModules,
+  RedisScripts,
   RedisSentinelOptions,
 } from 'redis'
 import type { RedisAdapter } from '@pikku/redis-core'
@@ -69,9 +72,9 @@ export type AnyNodeRedisClient =
  */
 export type NodeRedisConnection =
   | AnyNodeRedisClient
-  | RedisClientOptions
-  | RedisClusterOptions
-  | RedisSentinelOptions
+  | RedisClientOptions<RedisModules, RedisFunctions, RedisScripts, 2 | 3>
+  | RedisClusterOptions<RedisModules, RedisFunctions, RedisScripts, 2 | 3>
+  | RedisSentinelOptions<RedisModules, RedisFunctions, RedisScripts, 2 | 3>
   | RedisAdapter
   | string
   | undefined
