@@ -201,13 +201,8 @@ export class StepStore {
 
   #keys(runId: string, stepName: string): Record<StepKey, string> {
     const { keys } = this.#context
-    return {
-      run: keys.runKey(runId),
-      lock: keys.lockKey(runId),
-      step: keys.stepKey(runId, stepName),
-      steps: keys.stepsKey(runId),
-      history: keys.historyKey(runId),
-    }
+    const { run, lock, steps, history } = keys.runKeys(runId)
+    return { run, lock, step: keys.stepKey(runId, stepName), steps, history }
   }
 
   #late(stepId: string, what: string): void {
