@@ -27,9 +27,11 @@ export type Unsubscribe = () => Promise<void>
  * Two rules make that safe:
  *
  * - an error reply of the server rejects with `RedisReplyError`, every other
- *   failure with `RedisConnectionError`; the client's own error is the cause;
- * - a command is sent at most once. An adapter never repeats one by itself,
- *   because a command whose reply was lost may have run.
+ *   failure with `RedisConnectionError`, of which `RedisClosedError` says that
+ *   no later call can succeed either; the client's own error is the cause;
+ * - an adapter does not repeat a command and has no deadline: `ScriptRunner`
+ *   does both. (Some clients send what they had in hand again when they are
+ *   back. Scripts stand that, and reads are only reads.)
  */
 export interface RedisAdapter {
   /** `cluster`: keys live on several nodes, so one script touches one slot. */
@@ -61,7 +63,7 @@ export interface RedisAdapter {
   /**
    * Sends several commands in one write and waits for all of them. Replies
    * come in the order of the commands, an error in the place of its command.
-   * It never rejects.
+   * Commands of the same key go over the same connection. It never rejects.
    */
   sendAll(commands: readonly RedisCommand[]): Promise<Array<RedisReply | Error>>
 

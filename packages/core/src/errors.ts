@@ -27,16 +27,46 @@ export class RedisSerializationError extends RedisError {
   override readonly code = 'REDIS_SERIALIZATION'
 }
 
+/** The value's JSON is larger than the limit that was set; nothing was sent. */
+export class RedisValueTooLargeError extends RedisError {
+  override name = 'RedisValueTooLargeError'
+  override readonly code = 'REDIS_VALUE_TOO_LARGE'
+}
+
 /** There is no connection, it was lost, or it could not be made. */
 export class RedisConnectionError extends RedisError {
   override name = 'RedisConnectionError'
-  override readonly code = 'REDIS_CONNECTION'
+  override readonly code: string = 'REDIS_CONNECTION'
+}
+
+/** The connection was closed for good: no call on it can succeed any more. */
+export class RedisClosedError extends RedisConnectionError {
+  override name = 'RedisClosedError'
+  override readonly code = 'REDIS_CLOSED'
+}
+
+/**
+ * There was no answer within the call's deadline. The call either took effect
+ * before that, or never will.
+ */
+export class RedisTimeoutError extends RedisConnectionError {
+  override name = 'RedisTimeoutError'
+  override readonly code = 'REDIS_TIMEOUT'
+}
+
+/**
+ * The write is on the master, but too few replicas confirmed it in time: a
+ * failover could still lose it. Repeating the call asks for them again.
+ */
+export class RedisNotReplicatedError extends RedisError {
+  override name = 'RedisNotReplicatedError'
+  override readonly code = 'REDIS_NOT_REPLICATED'
 }
 
 /** The server answered with an error. */
 export class RedisReplyError extends RedisError {
   override name = 'RedisReplyError'
-  override readonly code = 'REDIS_REPLY'
+  override readonly code: string = 'REDIS_REPLY'
   /** The first word of the reply, such as `OOM`, `READONLY` or `NOPERM`. */
   readonly replyCode: string
 
@@ -50,6 +80,18 @@ export class RedisReplyError extends RedisError {
 export class RedisWrongTypeError extends RedisError {
   override name = 'RedisWrongTypeError'
   override readonly code = 'REDIS_WRONG_TYPE'
+}
+
+/** The server is at its `maxmemory` and evicts nothing: nothing was written. */
+export class RedisOutOfMemoryError extends RedisReplyError {
+  override name = 'RedisOutOfMemoryError'
+  override readonly code = 'REDIS_OUT_OF_MEMORY'
+}
+
+/** The server is a read-only replica: nothing was written. */
+export class RedisReadOnlyError extends RedisReplyError {
+  override name = 'RedisReadOnlyError'
+  override readonly code = 'REDIS_READ_ONLY'
 }
 
 /** Stored data is not what it should be: not JSON, or a field is missing. */

@@ -13,6 +13,7 @@ export {
   type StepIdParts,
 } from './key-schema.js'
 export { type LockOptions, resolveLockOptions } from './lock-options.js'
+export { resolveRunnerOptions } from './runner-options.js'
 export { RedisLease } from './redis-lease.js'
 export {
   type AcquireOptions,
@@ -20,7 +21,8 @@ export {
   type RedisLockOptions,
 } from './redis-lock.js'
 export { defineScript, type Script, type ScriptCall } from './script.js'
-export { ScriptRunner } from './script-runner.js'
+export type { Durability, RunnerOptions } from './runner-options.js'
+export { type CallOptions, ScriptRunner } from './script-runner.js'
 export * as lockScripts from './scripts/lock-scripts.js'
 export * as layoutScripts from './scripts/layout-scripts.js'
 export type { Outcome } from './scripts/outcome.js'

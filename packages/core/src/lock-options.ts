@@ -1,4 +1,5 @@
 import { RedisOptionsError } from './errors.js'
+import { wholeNumber } from './whole-number.js'
 
 export interface LockOptions {
   /**
@@ -24,8 +25,6 @@ export interface LockOptions {
 }
 
 const KNOWN = new Set(['ttlMs', 'renewEveryMs', 'retries', 'retryDelayMs'])
-/** The longest delay that a timer of Node takes. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** @throws RedisOptionsError that names the option, its value and its range. */
 export function resolveLockOptions(
@@ -41,36 +40,13 @@ export function resolveLockOptions(
       )
     }
   }
-  const ttlMs = whole('ttlMs', options.ttlMs ?? 30_000, 10, MAX_TIMER_MS)
+  const { ttlMs = 30_000, retries = 10, retryDelayMs = 100 } = options
+  wholeNumber('lock.ttlMs', ttlMs, 10)
+  const { renewEveryMs = Math.floor(ttlMs / 3) } = options
   return {
     ttlMs,
-    renewEveryMs: whole(
-      'renewEveryMs',
-      options.renewEveryMs ?? Math.floor(ttlMs / 3),
-      1,
-      ttlMs - 1
-    ),
-    retries: whole('retries', options.retries ?? 10, 1, 1_000_000),
-    retryDelayMs: whole(
-      'retryDelayMs',
-      options.retryDelayMs ?? 100,
-      0,
-      MAX_TIMER_MS
-    ),
+    renewEveryMs: wholeNumber('lock.renewEveryMs', renewEveryMs, 1, ttlMs - 1),
+    retries: wholeNumber('lock.retries', retries, 1, 1_000_000),
+    retryDelayMs: wholeNumber('lock.retryDelayMs', retryDelayMs, 0),
   }
-}
-
-function whole(name: string, value: unknown, min: number, max: number): number {
-  if (
-    typeof value !== 'number' ||
-    !Number.isInteger(value) ||
-    value < min ||
-    value > max
-  ) {
-    throw new RedisOptionsError(
-      `lock.${name} must be a whole number from ${min} to ${max}, ` +
-        `not ${String(value)}`
-    )
-  }
-  return value
 }

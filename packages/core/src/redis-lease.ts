@@ -72,10 +72,11 @@ export class RedisLease {
     this.#state = 'released'
     this.#stopTimers()
     try {
-      const { code } = await this.#runner.run(releaseLock, {
-        keys: { lock: this.key },
-        args: { token: this.token },
-      })
+      const { code } = await this.#runner.run(
+        releaseLock,
+        { keys: { lock: this.key }, args: { token: this.token } },
+        this.#whileValid()
+      )
       return code === 'lost' ? this.#error('it had another owner') : undefined
     } catch (error) {
       return error
@@ -85,10 +86,14 @@ export class RedisLease {
   async #renew(): Promise<void> {
     const sentAt = performance.now()
     try {
-      const { code } = await this.#runner.run(extendLock, {
-        keys: { lock: this.key },
-        args: { token: this.token, ttlMs: this.#options.ttlMs },
-      })
+      const { code } = await this.#runner.run(
+        extendLock,
+        {
+          keys: { lock: this.key },
+          args: { token: this.token, ttlMs: this.#options.ttlMs },
+        },
+        this.#whileValid()
+      )
       if (this.#state !== 'held') return
       if (code === 'lost') return this.#lose('it has another owner')
       this.#validUntil = sentAt + this.#options.ttlMs
@@ -100,6 +105,11 @@ export class RedisLease {
         this.#renewAfter(Math.min(RENEWAL_RETRY_MS, this.#options.renewEveryMs))
       }
     }
+  }
+
+  /** A call about this lock is of use, and repeated, until the lease ends. */
+  #whileValid(): { timeoutMs: number } {
+    return { timeoutMs: Math.max(1, this.#validUntil - performance.now()) }
   }
 
   #renewAfter(ms: number): void {

@@ -1,100 +1,216 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { RedisAdapter, RedisCommand, RedisReply } from './adapter.js'
+import { DeadlinePassed, Deadlines } from './deadlines.js'
 import {
   RedisArgumentError,
-  RedisReplyError,
-  RedisWrongTypeError,
+  RedisNotReplicatedError,
+  RedisTimeoutError,
 } from './errors.js'
+import { explain, isNoScript, listed, mayRepeat } from './reply-errors.js'
+import {
+  type Durability,
+  type RunnerOptions,
+  resolveRunnerOptions,
+} from './runner-options.js'
 import type { Script, ScriptCall } from './script.js'
 
+/** Before a call is repeated, in ms: doubled each time, up to the second. */
+const FIRST_PAUSE_MS = 20
+const LONGEST_PAUSE_MS = 500
+
+export interface CallOptions {
+  /**
+   * How long this call may take, repetitions included, in ms; never longer
+   * than the runner's own `timeoutMs`.
+   * @default the runner's `timeoutMs`
+   */
+  timeoutMs?: number
+}
+
 /**
- * Runs scripts over any adapter: `EVALSHA`, and where the server does not know
- * the script (a restart, a failover, `SCRIPT FLUSH`) once more with its source.
- * `NOSCRIPT` says that nothing ran, so that second call repeats nothing.
+ * Runs scripts over any adapter.
+ *
+ * - `EVALSHA`, and where the server does not know the script (a restart, a
+ *   failover, `SCRIPT FLUSH`) once more with its source. `NOSCRIPT` says that
+ *   nothing ran.
+ * - Each call ends within its deadline, whatever the client's own settings: it
+ *   is repeated while connections break, then it is a `RedisTimeoutError`.
+ * - A repeated call carries the same operation id, and every script says in
+ *   its header why that changes nothing.
+ * - A call that is over for its caller is over for the server: it refuses one
+ *   that comes after its deadline. That takes the server's clock, which the
+ *   first call learns from such a refusal; a later refusal teaches it anew.
  */
 export class ScriptRunner {
   readonly #adapter: RedisAdapter
+  readonly #timeoutMs: number
+  readonly #durability: Durability | undefined
+  readonly #deadlines = new Deadlines()
+  /** The server's time less `performance.now()`, in ms, once it is known. */
+  #serverClock: number | undefined
 
-  constructor(adapter: RedisAdapter) {
+  /** @throws RedisOptionsError that names the option. */
+  constructor(adapter: RedisAdapter, options: RunnerOptions = {}) {
+    const { timeoutMs, durability } = resolveRunnerOptions(options)
     this.#adapter = adapter
+    this.#timeoutMs = timeoutMs
+    this.#durability = durability
   }
 
   /**
    * @throws RedisArgumentError for an argument that is not a string or number.
-   * @throws RedisWrongTypeError where a key holds another type.
-   * @throws RedisReplyError, RedisConnectionError as the adapter does.
+   * @throws RedisTimeoutError if there is no answer before the deadline.
+   * @throws RedisClosedError if the connection was closed for good.
+   * @throws RedisNotReplicatedError for a durable script, where replicas have
+   *   to confirm it and did not.
+   * @throws RedisWrongTypeError, RedisOutOfMemoryError, RedisReadOnlyError or
+   *   RedisReplyError for an error reply.
    */
   async run<Key extends string, Arg extends string, Result>(
     script: Script<Key, Arg, Result>,
-    call: ScriptCall<Key, Arg>
+    call: ScriptCall<Key, Arg>,
+    { timeoutMs = this.#timeoutMs }: CallOptions = {}
   ): Promise<Result> {
-    const tail = commandTail(script, call)
-    const key = tail[1] ?? null
-    try {
-      return script.parse(await this.#evaluate(script, key, tail))
-    } catch (error) {
-      throw explain(error, script.name, Object.values(call.keys))
+    const prepared = prepare(script, call)
+    const reply = await this.#untilAnswered(
+      script.name,
+      prepared.keys,
+      Math.min(timeoutMs, this.#timeoutMs),
+      (deadline) => this.#evaluate(script, prepared, deadline)
+    )
+    return script.parse(reply)
+  }
+
+  /** Sends one command that only reads; otherwise like {@link run}. */
+  async send(...args: RedisCommand['args']): Promise<RedisReply> {
+    const key = args[1] ?? null
+    return this.#untilAnswered(args[0], keysOf(args), this.#timeoutMs, () =>
+      this.#adapter.send({ key, args })
+    )
+  }
+
+  /**
+   * Sends commands that only read in one write; otherwise like {@link run}.
+   * The first error of any is thrown.
+   */
+  async sendAll(
+    commands: ReadonlyArray<RedisCommand['args']>
+  ): Promise<RedisReply[]> {
+    const what = [...new Set(commands.map(([name]) => name))].join(', ')
+    const keys = commands.flatMap(keysOf)
+    return this.#untilAnswered(what, keys, this.#timeoutMs, async () =>
+      (
+        await this.#adapter.sendAll(
+          commands.map((args) => ({ key: args[1] ?? null, args }))
+        )
+      ).map(valueOf)
+    )
+  }
+
+  /** Makes the attempt until it succeeds, fails for good, or time is up. */
+  async #untilAnswered<T>(
+    what: string,
+    keys: readonly string[],
+    timeoutMs: number,
+    attempt: (deadline: number) => Promise<T>
+  ): Promise<T> {
+    const deadline = performance.now() + timeoutMs
+    let problem: unknown
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
+      try {
+        return await this.#deadlines.race(deadline, attempt(deadline))
+      } catch (error) {
+        if (!(error instanceof DeadlinePassed)) {
+          if (!mayRepeat(error)) throw explain(error, what, keys)
+          problem = error
+          if (await pause(pauseMs, deadline)) continue
+        }
+        throw timeoutError(what, keys, timeoutMs, problem)
+      }
     }
   }
 
   async #evaluate(
     script: Script,
-    key: string | null,
+    call: PreparedCall,
+    deadline: number
+  ): Promise<RedisReply> {
+    for (;;) {
+      const clock = this.#serverClock
+      const serverDeadline =
+        clock === undefined ? 0 : Math.floor(clock + deadline)
+      const reply = await this.#evaluateOnce(script, [
+        String(call.keys.length),
+        ...call.keys,
+        String(serverDeadline),
+        call.operation,
+        ...call.args,
+      ])
+      const serverTime = expiredAt(reply)
+      if (serverTime === undefined) return reply
+      this.#serverClock = serverTime - performance.now()
+      if (performance.now() >= deadline) throw new DeadlinePassed()
+    }
+  }
+
+  async #evaluateOnce(
+    script: Script,
     tail: readonly string[]
   ): Promise<RedisReply> {
     try {
-      return await this.#adapter.send({
-        key,
-        args: ['EVALSHA', script.sha, ...tail],
-      })
+      return await this.#sendScript(script, ['EVALSHA', script.sha, ...tail])
     } catch (error) {
       if (!isNoScript(error)) throw error
-      return await this.#adapter.send({
-        key,
-        args: ['EVAL', script.source, ...tail],
-      })
+      return await this.#sendScript(script, ['EVAL', script.source, ...tail])
     }
   }
 
-  /** Sends one plain command; errors are named as in {@link run}. */
-  async send(...args: RedisCommand['args']): Promise<RedisReply> {
-    const key = args[1] ?? null
-    try {
-      return await this.#adapter.send({ key, args })
-    } catch (error) {
-      throw explain(error, args[0], key === null ? [] : [key])
-    }
-  }
-
-  /** Sends plain commands in one write. The first error of any is thrown. */
-  async sendAll(
-    commands: ReadonlyArray<RedisCommand['args']>
-  ): Promise<RedisReply[]> {
-    const replies = await this.#adapter.sendAll(
-      commands.map((args) => ({ key: args[1] ?? null, args }))
+  async #sendScript(
+    { durable }: Script,
+    args: RedisCommand['args']
+  ): Promise<RedisReply> {
+    const key = args[3] ?? null
+    if (!durable || !this.#durability) return this.#adapter.send({ key, args })
+    const { replicas, timeoutMs } = this.#durability
+    // WAIT is about what its own connection did, so it goes along in one write.
+    const [reply, confirmed] = await this.#adapter.sendAll([
+      { key, args },
+      { key, args: ['WAIT', String(replicas), String(timeoutMs)] },
+    ])
+    const value = valueOf(reply)
+    const count = Number(valueOf(confirmed))
+    if (count >= replicas || expiredAt(value) !== undefined) return value
+    throw new RedisNotReplicatedError(
+      `'${key}' was written, but ${count} of ${replicas} replicas confirmed ` +
+        `it within ${timeoutMs} ms`
     )
-    return replies.map((reply, i) => {
-      if (!(reply instanceof Error)) return reply
-      const args = commands[i] ?? []
-      throw explain(reply, args[0] ?? '', args[1] ? [args[1]] : [])
-    })
   }
 }
 
-function commandTail(
+interface PreparedCall {
+  readonly keys: readonly string[]
+  readonly args: readonly string[]
+  readonly operation: string
+}
+
+function prepare(
   script: Script,
   call: ScriptCall<string, string>
-): string[] {
-  const tail = [String(script.keys.length)]
-  for (const name of script.keys) {
-    tail.push(checked(script, `key '${name}'`, call.keys[name]))
-  }
-  for (const name of script.args) {
-    tail.push(checked(script, `argument '${name}'`, call.args[name]))
-  }
+): PreparedCall {
+  const args = script.args.map((name) =>
+    checked(script, `argument '${name}'`, call.args[name])
+  )
   for (const [i, value] of (call.rest ?? []).entries()) {
-    tail.push(checked(script, `further argument ${i}`, value))
+    args.push(checked(script, `further argument ${i}`, value))
   }
-  return tail
+  return {
+    keys: script.keys.map((name) =>
+      checked(script, `key '${name}'`, call.keys[name])
+    ),
+    args,
+    operation: randomBytes(9).toString('base64url'),
+  }
 }
 
 /**
@@ -110,17 +226,38 @@ function checked(script: Script, what: string, value: unknown): string {
   )
 }
 
-function isNoScript(error: unknown): boolean {
-  return error instanceof RedisReplyError && error.replyCode === 'NOSCRIPT'
+/** The server's time, if this says that the call came too late. */
+function expiredAt(reply: RedisReply): number | undefined {
+  if (!Array.isArray(reply) || reply[0] !== 'expired') return undefined
+  return Number(reply[1])
 }
 
-function explain(error: unknown, what: string, keys: string[]): unknown {
-  if (error instanceof RedisReplyError && error.message.includes('WRONGTYPE')) {
-    return new RedisWrongTypeError(
-      `${what}: one of the keys ${keys.map((key) => `'${key}'`).join(', ')} ` +
-        'holds another type than it should',
-      { cause: error }
-    )
-  }
-  return error
+function valueOf(reply: RedisReply | Error | undefined): RedisReply {
+  if (reply instanceof Error) throw reply
+  return reply ?? null
+}
+
+function keysOf(args: RedisCommand['args']): string[] {
+  return args[1] === undefined ? [] : [args[1]]
+}
+
+/** Gives or takes a tenth; whether there is time for it before the deadline. */
+async function pause(ms: number, deadline: number): Promise<boolean> {
+  const jittered = Math.min(ms, LONGEST_PAUSE_MS) * (0.9 + Math.random() * 0.2)
+  if (performance.now() + jittered >= deadline) return false
+  await delay(jittered)
+  return true
+}
+
+function timeoutError(
+  what: string,
+  keys: readonly string[],
+  timeoutMs: number,
+  problem: unknown
+): RedisTimeoutError {
+  const last = problem instanceof Error ? `: ${problem.message}` : ''
+  return new RedisTimeoutError(
+    `${what}${listed(keys)}: no answer within ${Math.ceil(timeoutMs)} ms${last}`,
+    { cause: problem }
+  )
 }

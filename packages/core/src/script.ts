@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { RedisReply } from './adapter.js'
+import callLib from './scripts/lib/call.lua'
 
 /**
  * A Lua script with names instead of positions, so that a call reads as a
@@ -18,6 +19,8 @@ export interface Script<
   readonly args: readonly Arg[]
   /** Whether any number of further arguments may follow (`rest`). */
   readonly variadic: boolean
+  /** Whether somebody acts on what it writes as soon as it has answered. */
+  readonly durable: boolean
   readonly parse: (reply: RedisReply) => Result
 }
 
@@ -33,6 +36,7 @@ export interface ScriptDefinition<
   keys: readonly Key[]
   args: readonly Arg[]
   variadic?: boolean
+  durable?: boolean
   parse: (reply: RedisReply) => Result
 }
 
@@ -47,7 +51,7 @@ export interface ScriptCall<Key extends string, Arg extends string> {
 export function defineScript<Key extends string, Arg extends string, Result>(
   definition: ScriptDefinition<Key, Arg, Result>
 ): Script<Key, Arg, Result> {
-  const source = definition.lua.join('\n')
+  const source = [callLib, ...definition.lua].join('\n')
   return {
     name: definition.name,
     source,
@@ -55,6 +59,7 @@ export function defineScript<Key extends string, Arg extends string, Result>(
     keys: definition.keys,
     args: definition.args,
     variadic: definition.variadic ?? false,
+    durable: definition.durable ?? false,
     parse: definition.parse,
   }
 }

@@ -2,10 +2,12 @@ import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import {
   isRedisAdapter,
   type RedisAdapter,
+  RedisClosedError,
   type RedisCommand,
   RedisConnectionError,
   RedisOptionsError,
   type RedisReply,
+  RedisReplyError,
   type Unsubscribe,
 } from '@pikku/redis-core'
 import {
@@ -72,7 +74,7 @@ export class IoRedisAdapter implements RedisAdapter {
     try {
       return toReply(await this.client.call(name, ...args))
     } catch (error) {
-      throw toError(error)
+      throw this.#failure(error)
     }
   }
 
@@ -80,7 +82,7 @@ export class IoRedisAdapter implements RedisAdapter {
     commands: readonly RedisCommand[]
   ): Promise<Array<RedisReply | Error>> {
     // A pipeline of a cluster wants one slot; call by call finds each its own.
-    if (this.topology === 'cluster') {
+    if (this.topology === 'cluster' && !ofOneKey(commands)) {
       return Promise.all(
         commands.map((command) => this.send(command).catch(asError))
       )
@@ -91,10 +93,10 @@ export class IoRedisAdapter implements RedisAdapter {
     try {
       const replies = (await pipeline.exec()) ?? []
       return replies.map(([error, reply]) =>
-        error ? toError(error) : toReply(reply)
+        error ? this.#failure(error) : toReply(reply)
       )
     } catch (error) {
-      const failure = toError(error)
+      const failure = this.#failure(error)
       return commands.map(() => failure)
     }
   }
@@ -158,6 +160,20 @@ export class IoRedisAdapter implements RedisAdapter {
     // QUIT lets replies that are on their way arrive; it needs a connection.
     if (this.client.status === 'ready') await this.client.quit().catch(ignore)
     this.client.disconnect()
+  }
+
+  /** A client that has ended does not connect by itself again. */
+  #failure(error: unknown): Error {
+    const failure = toError(error)
+    if (this.client.status !== 'end' || failure instanceof RedisReplyError) {
+      return failure
+    }
+    return new RedisClosedError(
+      `The connection is closed: ${failure.message}`,
+      {
+        cause: error,
+      }
+    )
   }
 
   async #openSubscriber(): Promise<IoRedisClient> {
@@ -249,6 +265,14 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
 function describe(value: unknown): string {
   if (value === '') return 'an empty string'
   return value === null ? 'null' : `a ${typeof value}`
+}
+
+function ofOneKey([first, ...others]: readonly RedisCommand[]): boolean {
+  return (
+    first !== undefined &&
+    first.key !== null &&
+    others.every(({ key }) => key === first.key)
+  )
 }
 
 function asError(error: unknown): Error {

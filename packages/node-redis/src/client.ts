@@ -50,6 +50,16 @@ export interface NodeRedisCluster extends Common {
 
 export interface NodeRedisSentinel extends Common {
   getSentinelNode(): unknown
+  /** Runs the body with one connection to the master. */
+  use<T>(body: (client: NodeRedisSentinelLease) => Promise<T>): Promise<T>
+  sendCommand(
+    isReadonly: boolean | undefined,
+    args: string[],
+    options?: CommandOptions
+  ): Promise<unknown>
+}
+
+export interface NodeRedisSentinelLease {
   sendCommand(
     isReadonly: boolean | undefined,
     args: string[],

@@ -9,10 +9,12 @@ import {
 import {
   isRedisAdapter,
   type RedisAdapter,
+  RedisClosedError,
   type RedisCommand,
   RedisConnectionError,
   RedisOptionsError,
   type RedisReply,
+  RedisReplyError,
   type Unsubscribe,
 } from '@pikku/redis-core'
 import {
@@ -22,6 +24,7 @@ import {
   isNodeRedisCluster,
   isNodeRedisSentinel,
   type NodeRedisConnection,
+  type NodeRedisSentinel,
 } from './client.js'
 import { toError, toReply, TYPE_MAPPING } from './reply.js'
 
@@ -89,13 +92,17 @@ export class NodeRedisAdapter implements RedisAdapter {
       if (this.#owned && !this.client.isOpen) await this.#reopen()
       return toReply(await this.#sendRaw(key, [...args]))
     } catch (error) {
-      throw error instanceof RedisConnectionError ? error : toError(error)
+      throw this.#failure(error)
     }
   }
 
   async sendAll(
     commands: readonly RedisCommand[]
   ): Promise<Array<RedisReply | Error>> {
+    const { client } = this
+    if (isNodeRedisSentinel(client) && client.isOpen) {
+      return this.#sendAllLeased(client, commands)
+    }
     // node-redis writes the commands of one tick in one go, in their order.
     return Promise.all(
       commands.map((command) => this.send(command).catch(asError))
@@ -131,11 +138,51 @@ export class NodeRedisAdapter implements RedisAdapter {
     return client.sendCommand(args, COMMAND_OPTIONS)
   }
 
+  /** A sentinel has a pool of connections to the master: one takes them all. */
+  async #sendAllLeased(
+    client: NodeRedisSentinel,
+    commands: readonly RedisCommand[]
+  ): Promise<Array<RedisReply | Error>> {
+    try {
+      return await client.use(async (leased) =>
+        Promise.all(
+          commands.map(({ args }) =>
+            leased
+              .sendCommand(false, [...args], COMMAND_OPTIONS)
+              .then(toReply, (error: unknown) => this.#failure(error))
+          )
+        )
+      )
+    } catch (error) {
+      const failure = this.#failure(error)
+      return commands.map(() => failure)
+    }
+  }
+
   async #reopen(): Promise<void> {
     if (this.#closing) {
-      throw new RedisConnectionError('The connection to Redis was closed')
+      throw new RedisClosedError('The connection to Redis was closed')
     }
     await this.open()
+  }
+
+  /** A shared client that is closed is its owner's to connect again. */
+  #failure(error: unknown): Error {
+    if (error instanceof RedisConnectionError) return error
+    const failure = toError(error)
+    if (
+      failure instanceof RedisReplyError ||
+      this.#owned ||
+      this.client.isOpen
+    ) {
+      return failure
+    }
+    return new RedisClosedError(
+      `The connection is closed: ${failure.message}`,
+      {
+        cause: error,
+      }
+    )
   }
 
   async #open(): Promise<void> {

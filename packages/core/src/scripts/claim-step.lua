@@ -8,7 +8,6 @@
 -- ARGV[1] fence      token of the run lock, or ''
 -- ARGV[2] stepName   the step's name
 -- ARGV[3] rpcName    the function that the worker was told to run, or ''
--- ARGV[4] operation  the caller's id for this call
 --
 -- Returns {'ok', field, value, ...}: the step, now 'running';
 -- {'kept', status} if it is not to be had; {'mismatch'} if the step was
@@ -18,10 +17,10 @@
 -- alone: of concurrent claims exactly one wins.
 --
 -- Idempotent: the winner's operation id stays with the attempt, so a repeated
--- call whose first reply was lost gets the same answer.
+-- call whose first reply was lost is the winner again.
 
 local run, lock = KEYS[1], KEYS[2]
-local fence, name, rpc, operation = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local fence, name, rpc = ARGV[1], ARGV[2], ARGV[3]
 
 local refused = refuse(run, lock, fence)
 if refused then
@@ -44,7 +43,7 @@ if status == 'running' or status == 'succeeded' then
 end
 local stamp = tick(run)
 if status == 'failed' then
-  next_attempt(step, 'running', stamp, operation)
+  next_attempt(step, 'running', stamp)
 else
   write_step(step, { status = 'running', runningAt = stamp, updatedAt = stamp, operation = operation })
 end

@@ -15,16 +15,28 @@
 -- Never over a result: after a result was recorded the engine may still fail
 -- (its queue is down, say) and report that on the same step.
 --
--- Idempotent: an attempt that failed keeps its first error.
+-- Idempotent: an attempt that failed keeps its first error. The operation id
+-- outlives the attempt, so a repeated call that was on its way for so long that
+-- the next one has begun does not fail that.
 
 local step, refused = open_step()
 if not step then
   return refused
 end
 local status = step.fields.status
+if step.fields.finish == operation then
+  return { 'ok' }
+end
 if status == 'succeeded' or status == 'failed' then
   return { 'kept', status }
 end
 local stamp = tick(KEYS[1])
-write_step(step, { status = 'failed', error = ARGV[4], failedAt = stamp, updatedAt = stamp, result = false })
+write_step(step, {
+  status = 'failed',
+  error = ARGV[4],
+  failedAt = stamp,
+  updatedAt = stamp,
+  result = false,
+  finish = operation,
+})
 return { 'ok' }

@@ -12,7 +12,5 @@ local version = KEYS[1]
 if redis.call('HEXISTS', version, 'graph') == 1 then
   return { 'kept' }
 end
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-redis.call('HSET', version, 'createdAt', now, unpack(ARGV))
+redis.call('HSET', version, 'createdAt', string.format('%.0f', now), unpack(ARGV))
 return { 'ok' }

@@ -8,22 +8,21 @@
 -- ARGV[1] fence     token of the run lock, or ''
 -- ARGV[2] stepName  the step's name
 -- ARGV[3] stepId    the step's id
--- ARGV[4] status     'pending' or 'running': what the new attempt begins as
--- ARGV[5] operation  the caller's id for this call
+-- ARGV[4] status    'pending' or 'running': what the new attempt begins as
 --
 -- Returns {'ok', field, value, ...}: the step with its new attempt;
 -- {'kept', status, attempt}, {'no-run'}, {'no-step'} or {'lost'}.
 --
 -- Only from 'failed': of concurrent retries exactly one gets the attempt.
 --
--- Idempotent: the winner's operation id stays with the attempt until it ends,
--- so a repeated call whose first reply was lost gets the same answer.
+-- Idempotent: the winner's operation id stays with the attempt, so a repeated
+-- call whose first reply was lost is the winner again.
 
 local step, refused = open_step()
 if not step then
   return refused
 end
-local status, operation = ARGV[4], ARGV[5]
+local status = ARGV[4]
 local fields = step.fields
 if fields.operation == operation then
   return { 'ok', unpack(flatten(step)) }
@@ -31,5 +30,5 @@ end
 if fields.status ~= 'failed' then
   return { 'kept', fields.status, fields.attemptCount }
 end
-next_attempt(step, status, tick(KEYS[1]), operation)
+next_attempt(step, status, tick(KEYS[1]))
 return { 'ok', unpack(flatten(step)) }

@@ -11,6 +11,7 @@ export const createRun = defineScript({
   keys: ['run'],
   args: [],
   variadic: true,
+  durable: true,
   parse: parseOutcome<'ok'>,
 })
 
@@ -19,6 +20,7 @@ export const updateRunStatus = defineScript({
   lua: [runLib, updateStatus],
   keys: ['run', 'lock'],
   args: ['fence', 'status', 'output', 'error'],
+  durable: true,
   parse: parseOutcome<'ok' | 'kept' | Refusal>,
 })
 
@@ -27,5 +29,6 @@ export const setRunState = defineScript({
   lua: [runLib, setState],
   keys: ['run', 'lock', 'state'],
   args: ['fence', 'name', 'value'],
+  durable: true,
   parse: parseOutcome<'ok' | Refusal>,
 })

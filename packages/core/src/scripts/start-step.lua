@@ -15,18 +15,24 @@
 -- when the process that should have retried it died.
 --
 -- Idempotent: a repeated call finds 'running' and keeps it, with the first
--- start as the time.
+-- start as the time. One that was on its way for so long that the attempt has
+-- failed since finds its operation id, and does not start it again.
 
 local step, refused = open_step()
 if not step then
   return refused
 end
 local status = step.fields.status
-if status == 'succeeded' or status == 'running' then
+if status == 'succeeded' or status == 'running' or step.fields.operation == operation then
   return { 'kept', status }
 end
 local stamp = tick(KEYS[1])
 write_step(step, {
-  status = 'running', runningAt = stamp, updatedAt = stamp, error = false, failedAt = false,
+  status = 'running',
+  runningAt = stamp,
+  updatedAt = stamp,
+  error = false,
+  failedAt = false,
+  operation = operation,
 })
 return { 'ok' }

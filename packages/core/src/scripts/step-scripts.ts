@@ -40,6 +40,7 @@ export const startStep = defineScript({
   lua: [runLib, stepLib, start],
   keys,
   args,
+  durable: true,
   parse: parseOutcome<'ok' | 'kept' | StepRefusal>,
 })
 
@@ -48,6 +49,7 @@ export const succeedStep = defineScript({
   lua: [runLib, stepLib, succeed],
   keys,
   args: [...args, 'result'],
+  durable: true,
   parse: parseOutcome<'ok' | 'kept' | StepRefusal>,
 })
 
@@ -63,7 +65,8 @@ export const retryStep = defineScript({
   name: 'retryStep',
   lua: [runLib, stepLib, retry],
   keys,
-  args: [...args, 'status', 'operation'],
+  args: [...args, 'status'],
+  durable: true,
   parse: parseOutcome<'ok' | 'kept' | StepRefusal>,
 })
 
@@ -71,7 +74,8 @@ export const claimStep = defineScript({
   name: 'claimStep',
   lua: [runLib, stepLib, claim],
   keys,
-  args: ['fence', 'stepName', 'rpcName', 'operation'],
+  args: ['fence', 'stepName', 'rpcName'],
+  durable: true,
   parse: parseOutcome<'ok' | 'kept' | 'mismatch' | StepRefusal>,
 })
 

@@ -15,13 +15,17 @@
 -- From any status but 'succeeded': a result that comes late, after an error
 -- was recorded, is still a result.
 --
--- Idempotent: the first result stays, so a repeated call changes nothing.
+-- Idempotent: the first result stays, so a repeated call changes nothing; by
+-- its operation id it gets the first answer.
 
 local step, refused = open_step()
 if not step then
   return refused
 end
 if step.fields.status == 'succeeded' then
+  if step.fields.finish == operation then
+    return { 'ok' }
+  end
   return { 'kept', 'succeeded' }
 end
 local result = ARGV[4]
@@ -33,5 +37,6 @@ write_step(step, {
   updatedAt = stamp,
   error = false,
   failedAt = false,
+  finish = operation,
 })
 return { 'ok' }

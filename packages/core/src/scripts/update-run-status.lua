@@ -10,8 +10,8 @@
 -- Returns {'ok'}, {'kept', status} for a run that has ended, {'no-run'} or
 -- {'lost'}.
 --
--- Idempotent: a run that has ended keeps its first end, so a repeated call
--- changes nothing; one that has not is set to the same values again.
+-- Idempotent: the run keeps the operation id of its last change of status, so
+-- a repeated call changes nothing and gets the first answer.
 
 local run, lock = KEYS[1], KEYS[2]
 local fence, status, output, error = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -20,12 +20,16 @@ local refused = refuse(run, lock, fence)
 if refused then
   return refused
 end
-local current = redis.call('HGET', run, 'status')
+local seen = redis.call('HMGET', run, 'status', 'operation')
+local current = seen[1]
+if seen[2] == operation then
+  return { 'ok' }
+end
 if current == 'completed' or current == 'failed' or current == 'cancelled' then
   return { 'kept', current }
 end
 local stamp = tick(run)
-redis.call('HSET', run, 'status', status, 'updatedAt', stamp)
+redis.call('HSET', run, 'status', status, 'updatedAt', stamp, 'operation', operation)
 if output ~= '' then
   redis.call('HSET', run, 'output', output)
 end

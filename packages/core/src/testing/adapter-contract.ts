@@ -2,7 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RedisAdapter, RedisCommand } from '../adapter.js'
 import { isRedisAdapter } from '../adapter.js'
-import { RedisConnectionError, RedisReplyError } from '../errors.js'
+import {
+  RedisClosedError,
+  RedisConnectionError,
+  RedisReplyError,
+} from '../errors.js'
 import { defineScript } from '../script.js'
 import { ScriptRunner } from '../script-runner.js'
 
@@ -161,13 +165,15 @@ export function defineAdapterContract(
       await other.close()
     })
 
-    test('after close a command rejects with a RedisConnectionError', async () => {
+    test('after close a command rejects with a RedisClosedError', async () => {
       const other = create()
       await other.open()
       await other.close()
-      await expect(
-        other.send({ key: null, args: ['PING'] })
-      ).rejects.toBeInstanceOf(RedisConnectionError)
+      const ping: RedisCommand = { key: null, args: ['PING'] }
+      await expect(other.send(ping)).rejects.toBeInstanceOf(RedisClosedError)
+      expect(await other.sendAll([ping])).toEqual([
+        expect.any(RedisClosedError),
+      ])
     })
 
     test('connects at the first command when nobody called open', async () => {

@@ -16,14 +16,9 @@ end
 -- The server's time in ms, one more than the run's last stamp at least: within
 -- a run stamps strictly increase. A run of 0.12 has no clock yet.
 local function tick(run)
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
   local seen = redis.call('HMGET', run, 'clock', 'updatedAt')
   local last = tonumber(seen[1] or seen[2] or 0) or 0
-  if now <= last then
-    now = last + 1
-  end
-  local stamp = string.format('%.0f', now)
+  local stamp = string.format('%.0f', math.max(now, last + 1))
   redis.call('HSET', run, 'clock', stamp)
   return stamp
 end

@@ -15,7 +15,9 @@ local ATTEMPT = {
 
 -- All that a transition looks at. The step's input ('data') is left where it
 -- is: it never changes, and it may be large.
-local FIELDS = { 'operation' }
+-- operation and finish: the ids of the calls that began the attempt, and that
+-- ended it or the one before.
+local FIELDS = { 'operation', 'finish' }
 for _, group in ipairs({ TEXT, NUMBERS, JSON }) do
   for _, field in ipairs(group) do
     FIELDS[#FIELDS + 1] = field
@@ -105,7 +107,7 @@ local function write_step(step, changes)
 end
 
 -- The next attempt of a failed step, with an entry of its own.
-local function next_attempt(step, status, stamp, operation)
+local function next_attempt(step, status, stamp)
   local changes = {}
   for _, field in ipairs(ATTEMPT) do
     changes[field] = false
@@ -122,12 +124,14 @@ local function next_attempt(step, status, stamp, operation)
   write_step(step, changes)
 end
 
--- The step as it is now, flat and without its input.
+-- The step as it is now, flat, without its input and what is ours alone.
 local function flatten(step)
   local flat = {}
   for field, value in pairs(step.fields) do
-    flat[#flat + 1] = field
-    flat[#flat + 1] = value
+    if field ~= 'operation' and field ~= 'finish' then
+      flat[#flat + 1] = field
+      flat[#flat + 1] = value
+    end
   end
   return flat
 end
