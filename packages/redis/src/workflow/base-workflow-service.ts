@@ -9,31 +9,26 @@ import {
   type WorkflowVersionStatus,
 } from '@pikku/core/workflow'
 import {
-  KeySchema,
   type RedisAdapter,
-  RedisLock,
   RedisLockLostError,
   RedisLockTimeoutError,
-  ScriptRunner,
 } from '@pikku/redis-core'
 import type { GraphState, NamedStep, StepInstance } from './history-store.js'
 import { HistoryStore } from './history-store.js'
 import { settleLayout } from './layout.js'
-import { RunFences } from './run-fences.js'
+import { isOutage } from './run-fences.js'
 import { RedisRunInterruptedError } from './run-interrupted-error.js'
 import { RunStateStore } from './run-state-store.js'
 import { RunStore } from './run-store.js'
 import type { SerializedError } from './serialized-error.js'
 import { hasQueue, offerQueue } from './singleton-queue.js'
-import type { StoreContext } from './store-context.js'
+import { createStoreContext, type StoreContext } from './store-context.js'
 import { StepStore } from './step-store.js'
 import { VersionStore } from './version-store.js'
 import type { RedisWorkflowServiceOptions } from './workflow-options.js'
 
-/** How many slots a cluster's runs are spread over if nobody says. */
-const CLUSTER_PARTITIONS = 16
-/** How long, in ms, until a run that another process drives is tried again. */
-const BUSY_RETRY_MS = 1_000
+/** How long, in ms, until a run that was interrupted is tried again. */
+const RETRY_MS = 1_000
 
 type Rpc = Parameters<PikkuWorkflowService['runWorkflowJob']>[1]
 
@@ -52,10 +47,7 @@ type Rpc = Parameters<PikkuWorkflowService['runWorkflowJob']>[1]
 export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
   /** The connection, for what this service does not offer. */
   readonly adapter: RedisAdapter
-  readonly #keys: KeySchema
-  readonly #runner: ScriptRunner
-  readonly #lock: RedisLock
-  readonly #fences = new RunFences()
+  readonly #context: StoreContext
   readonly #runs: RunStore
   readonly #steps: StepStore
   readonly #history: HistoryStore
@@ -65,37 +57,15 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
 
   protected constructor(
     adapter: RedisAdapter,
-    {
-      keyPrefix,
-      queue,
-      lock,
-      partitions,
-      ...engine
-    }: RedisWorkflowServiceOptions
+    options: RedisWorkflowServiceOptions
   ) {
-    super(engine)
+    super(options)
     this.adapter = adapter
-    this.#queue = queue
-    this.#keys = new KeySchema({
-      prefix: keyPrefix,
-      partitions:
-        partitions ??
-        (adapter.topology === 'cluster' ? CLUSTER_PARTITIONS : undefined),
-    })
-    this.#runner = new ScriptRunner(adapter)
-    this.#lock = new RedisLock(this.#runner, {
-      ...lock,
-      onReleaseError: (key, error) =>
-        this.#warn(
-          `The lock '${key}' was not released and ends by itself: ${String(error)}`
-        ),
-    })
-    const context: StoreContext = {
-      runner: this.#runner,
-      keys: this.#keys,
-      fences: this.#fences,
-      onKept: (message) => this.#warn(message),
-    }
+    this.#queue = options.queue
+    const context = createStoreContext(adapter, options, (message) =>
+      this.#warn(message)
+    )
+    this.#context = context
     this.#runs = new RunStore(context)
     this.#steps = new StepStore(context)
     this.#history = new HistoryStore(context)
@@ -113,7 +83,7 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
    */
   async init(): Promise<void> {
     await this.adapter.open()
-    await settleLayout(this.#runner, this.#keys)
+    await settleLayout(this.#context)
   }
 
   /** Closes what this service opened; a client that it was given stays open. */
@@ -144,14 +114,18 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
 
   override async orchestrateWorkflow(runId: string, rpc: Rpc): Promise<void> {
     this.#offerQueue()
-    return this.#fences.outside(() => super.orchestrateWorkflow(runId, rpc))
+    return this.#context.fences.outside(() =>
+      super.orchestrateWorkflow(runId, rpc)
+    )
   }
 
   override async executeWorkflowStep(
     ...args: Parameters<PikkuWorkflowService['executeWorkflowStep']>
   ): Promise<void> {
     this.#offerQueue()
-    return this.#fences.outside(() => super.executeWorkflowStep(...args))
+    return this.#context.fences.outside(() =>
+      super.executeWorkflowStep(...args)
+    )
   }
 
   override async executeWorkflowSleepCompleted(
@@ -159,7 +133,7 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
     stepId: string
   ): Promise<void> {
     this.#offerQueue()
-    return this.#fences.outside(() =>
+    return this.#context.fences.outside(() =>
       super.executeWorkflowSleepCompleted(runId, stepId)
     )
   }
@@ -167,26 +141,43 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
   /**
    * Drives a run until it ends or waits.
    *
-   * @throws RedisRunInterruptedError if another process drives it, or took it
-   *   over. With a queue, the run is put back into it first: whatever made
-   *   this call (a step's result, say) may have come too late for the other.
+   * @throws RedisRunInterruptedError if another process drives it or took it
+   *   over, or if Redis failed. With a queue, the run is put back into it
+   *   first: whatever made this call (a step's result, say) may have come too
+   *   late for the other process, and after an outage somebody has to go on.
    * @throws RedisLockTimeoutError if another process drives it and there is
    *   no queue.
    */
   override async runWorkflowJob(runId: string, rpc: Rpc): Promise<void> {
+    let entered = false
     try {
       // The engine reads the recorded steps before it takes the lock. Steps
       // that the holder records meanwhile would look undone, and run again.
-      await this.withRunLock(runId, () => super.runWorkflowJob(runId, rpc))
+      await this.withRunLock(runId, () => {
+        entered = true
+        return super.runWorkflowJob(runId, rpc)
+      })
     } catch (error) {
+      if (entered ? this.#context.fences.stoppedBy(error) : isOutage(error)) {
+        throw await this.#interrupted(runId, error as Error, false)
+      }
       const busy = error instanceof RedisLockTimeoutError
       const lost = error instanceof RedisLockLostError
       if (!busy && !lost) throw error
-      if (error.key !== this.#keys.lockKey(runId)) throw error
-      if (hasQueue()) await this.scheduleOrchestratorRetry(runId, BUSY_RETRY_MS)
-      else if (busy) throw error
-      throw new RedisRunInterruptedError(runId, { cause: error })
+      if (error.key !== this.#context.keys.lockKey(runId)) throw error
+      if (busy && !hasQueue()) throw error
+      throw await this.#interrupted(runId, error, true)
     }
+  }
+
+  async #interrupted(
+    runId: string,
+    cause: Error,
+    driven: boolean
+  ): Promise<RedisRunInterruptedError> {
+    if (!hasQueue()) return new RedisRunInterruptedError(runId, cause, driven)
+    await this.scheduleOrchestratorRetry(runId, RETRY_MS)
+    return new RedisRunInterruptedError(runId, cause, true)
   }
 
   #offerQueue(): void {
@@ -204,9 +195,10 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
 
   /** Reentrant: inside a run's own lock the body just runs. */
   async withRunLock<T>(id: string, fn: () => Promise<T>): Promise<T> {
-    if (this.#fences.holds(id)) return fn()
-    return this.#lock.withLock(this.#keys.lockKey(id), (lease) =>
-      this.#fences.within(id, lease, fn)
+    if (this.#context.fences.holds(id)) return fn()
+    return this.#context.lock.withLock(
+      this.#context.keys.lockKey(id),
+      (lease) => this.#context.fences.within(id, lease, fn)
     )
   }
 
@@ -215,7 +207,10 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
     stepName: string,
     fn: () => Promise<T>
   ): Promise<T> {
-    return this.#lock.withLock(this.#keys.stepLockKey(runId, stepName), fn)
+    return this.#context.lock.withLock(
+      this.#context.keys.stepLockKey(runId, stepName),
+      fn
+    )
   }
 
   // Runs.

@@ -30,9 +30,11 @@ export class HistoryStore {
   }
 
   async attempts(runId: string): Promise<Attempt[]> {
-    const { runner, keys } = this.#context
+    const { runner, keys, fences } = this.#context
     const key = keys.historyKey(runId)
-    const entries = await runner.send('LRANGE', key, '0', '-1')
+    const entries = await fences.guard(runId, () =>
+      runner.send('LRANGE', key, '0', '-1')
+    )
     if (!Array.isArray(entries)) return []
     return entries.map((entry, i) => attemptFromEntry(String(entry), key, i))
   }

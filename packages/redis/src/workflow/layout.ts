@@ -1,9 +1,5 @@
-import {
-  type KeySchema,
-  layoutScripts,
-  RedisLayoutError,
-  type ScriptRunner,
-} from '@pikku/redis-core'
+import { layoutScripts, RedisLayoutError } from '@pikku/redis-core'
+import type { StoreContext } from './store-context.js'
 
 /** Goes up when keys or fields change so that older code would misread them. */
 const LAYOUT_VERSION = 1
@@ -13,10 +9,10 @@ const LAYOUT_VERSION = 1
  *
  * @throws RedisLayoutError if it is not: its runs would look lost.
  */
-export async function settleLayout(
-  runner: ScriptRunner,
-  keys: KeySchema
-): Promise<void> {
+export async function settleLayout({
+  runner,
+  keys,
+}: Pick<StoreContext, 'runner' | 'keys'>): Promise<void> {
   const key = keys.layoutKey()
   const wanted = JSON.stringify({
     version: LAYOUT_VERSION,

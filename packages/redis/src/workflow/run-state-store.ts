@@ -1,6 +1,6 @@
 import { RedisSerializationError, runScripts } from '@pikku/redis-core'
 import { toFields } from './hash.js'
-import { decodeJson, encodeJson } from './json.js'
+import { decodeJson } from './json.js'
 import { assertAccepted, type StoreContext } from './store-context.js'
 
 /** The variables of a run: one hash, one field each, so that writers to different ones never meet. */
@@ -12,38 +12,42 @@ export class RunStateStore {
   }
 
   async set(runId: string, name: string, value: unknown): Promise<void> {
-    const { runner, keys, fences } = this.#context
+    const { runner, keys, fences, encode } = this.#context
     if (typeof name !== 'string' || !name.isWellFormed()) {
       throw new RedisSerializationError(
         `The state of run '${runId}' has no variable ${JSON.stringify(name)}`
       )
     }
-    const outcome = await runner.run(runScripts.setRunState, {
-      keys: {
-        run: keys.runKey(runId),
-        lock: keys.lockKey(runId),
-        state: keys.runStateKey(runId),
-      },
-      args: {
-        fence: fences.tokenOf(runId),
-        name,
-        // A variable set to undefined is there, as null, as JSON has it.
-        value:
-          encodeJson(value, `Variable '${name}' of run '${runId}'`) || 'null',
-      },
-    })
+    const outcome = await fences.guard(runId, () =>
+      runner.run(runScripts.setRunState, {
+        keys: {
+          run: keys.runKey(runId),
+          lock: keys.lockKey(runId),
+          state: keys.runStateKey(runId),
+        },
+        args: {
+          fence: fences.tokenOf(runId),
+          name,
+          // A variable set to undefined is there, as null, as JSON has it.
+          value:
+            encode(value, `Variable '${name}' of run '${runId}'`) || 'null',
+        },
+      })
+    )
     assertAccepted(outcome, keys, runId)
   }
 
   async get(runId: string): Promise<Record<string, unknown>> {
-    const { runner, keys } = this.#context
+    const { runner, keys, fences } = this.#context
     const key = keys.runStateKey(runId)
     const runKey = keys.runKey(runId)
-    const [blob, flat] = await runner.sendAll([
-      // Runs that an early 0.12 started keep their state in the run itself.
-      ['HGET', runKey, 'state'],
-      ['HGETALL', key],
-    ])
+    const [blob, flat] = await fences.guard(runId, () =>
+      runner.sendAll([
+        // Runs that an early 0.12 started keep their state in the run itself.
+        ['HGET', runKey, 'state'],
+        ['HGETALL', key],
+      ])
+    )
     const old = decodeJson<Record<string, unknown>>(
       typeof blob === 'string' ? blob : undefined,
       runKey,

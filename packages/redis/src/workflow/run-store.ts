@@ -7,7 +7,7 @@ import type {
 } from '@pikku/core/workflow'
 import { runScripts } from '@pikku/redis-core'
 import { required, requiredDate, toFields } from './hash.js'
-import { decodeJson, encodeJson } from './json.js'
+import { decodeJson } from './json.js'
 import type { SerializedError } from './serialized-error.js'
 import { assertAccepted, type StoreContext } from './store-context.js'
 
@@ -30,19 +30,19 @@ export class RunStore {
   }
 
   async create(run: NewRun): Promise<string> {
-    const { runner, keys } = this.#context
+    const { runner, keys, encode } = this.#context
     const id = randomUUID()
     const what = `of a new run of '${run.workflow}'`
     const fields: Record<string, string | undefined> = {
       id,
       workflow: run.workflow,
-      input: encodeJson(run.input, `The input ${what}`) || undefined,
+      input: encode(run.input, `The input ${what}`) || undefined,
       inline: String(run.inline),
       graphHash: run.graphHash,
       deterministic: String(run.deterministic === true),
       plannedSteps:
-        encodeJson(run.plannedSteps, `The planned steps ${what}`) || undefined,
-      wire: encodeJson(run.wire, `The wire ${what}`),
+        encode(run.plannedSteps, `The planned steps ${what}`) || undefined,
+      wire: encode(run.wire, `The wire ${what}`),
     }
     await runner.run(runScripts.createRun, {
       keys: { run: keys.runKey(id) },
@@ -56,9 +56,11 @@ export class RunStore {
 
   /** @throws RedisCorruptDataError for stored data that is not a run's. */
   async get(id: string): Promise<WorkflowRun | null> {
-    const { runner, keys } = this.#context
+    const { runner, keys, fences } = this.#context
     const key = keys.runKey(id)
-    const fields = toFields(await runner.send('HGETALL', key))
+    const fields = toFields(
+      await fences.guard(id, () => runner.send('HGETALL', key))
+    )
     if (fields.get('id') !== id) return null
     const json = <T>(field: string): T | undefined =>
       decodeJson<T>(fields.get(field), key, field)
@@ -85,16 +87,19 @@ export class RunStore {
     output: unknown,
     error: SerializedError | undefined
   ): Promise<void> {
-    const { runner, keys, fences, onKept } = this.#context
-    const outcome = await runner.run(runScripts.updateRunStatus, {
+    const { runner, keys, fences, encode, onKept } = this.#context
+    const call = {
       keys: { run: keys.runKey(id), lock: keys.lockKey(id) },
       args: {
         fence: fences.tokenOf(id),
         status,
-        output: encodeJson(output, `The output of run '${id}'`),
-        error: encodeJson(error, `The error of run '${id}'`),
+        output: encode(output, `The output of run '${id}'`),
+        error: encode(error, `The error of run '${id}'`),
       },
-    })
+    }
+    const outcome = await fences.guard(id, () =>
+      runner.run(runScripts.updateRunStatus, call)
+    )
     assertAccepted(outcome, keys, id)
     const kept = outcome.code === 'kept' ? outcome.detail[0] : status
     if (kept !== status) {

@@ -10,7 +10,7 @@ import {
   stepScripts,
 } from '@pikku/redis-core'
 import { toFields } from './hash.js'
-import { decodeJson, encodeJson } from './json.js'
+import { decodeJson } from './json.js'
 import { serializeError } from './serialized-error.js'
 import { stepFromHash } from './step-state.js'
 import { assertAccepted, type StoreContext } from './store-context.js'
@@ -39,24 +39,29 @@ export class StepStore {
     stepName: string,
     step: NewStep
   ): Promise<StepState> {
-    const { runner, keys, fences } = this.#context
-    const outcome = await runner.run(stepScripts.insertStep, {
+    const { runner, keys, fences, encode } = this.#context
+    const call = {
       keys: this.#keys(runId, stepName),
       args: {
         fence: fences.tokenOf(runId),
         stepName,
         stepId: keys.stepId(runId, stepName, token()),
       },
-      rest: newStepFields(runId, stepName, step),
-    })
+      rest: newStepFields(runId, stepName, step, encode),
+    }
+    const outcome = await fences.guard(runId, () =>
+      runner.run(stepScripts.insertStep, call)
+    )
     return this.#state(outcome, runId, stepName)
   }
 
   /** @throws RedisStepNotFoundError */
   async get(runId: string, stepName: string): Promise<StepState> {
-    const { runner, keys } = this.#context
+    const { runner, keys, fences } = this.#context
     const key = keys.stepKey(runId, stepName)
-    const fields = toFields(await runner.send('HGETALL', key))
+    const fields = toFields(
+      await fences.guard(runId, () => runner.send('HGETALL', key))
+    )
     if (!fields.has('stepId')) throw new RedisStepNotFoundError(runId, stepName)
     return stepFromHash(fields, key)
   }
@@ -73,14 +78,17 @@ export class StepStore {
 
   async succeed(stepId: string, result: unknown): Promise<void> {
     const kept = await this.#transition(stepScripts.succeedStep, stepId, {
-      result: encodeJson(result, `The result of step '${stepId}'`),
+      result: this.#context.encode(result, `The result of step '${stepId}'`),
     })
     if (kept) this.#late(stepId, 'result')
   }
 
   async fail(stepId: string, error: unknown): Promise<void> {
     const kept = await this.#transition(stepScripts.failStep, stepId, {
-      error: encodeJson(serializeError(error), `The error of step '${stepId}'`),
+      error: this.#context.encode(
+        serializeError(error),
+        `The error of step '${stepId}'`
+      ),
     })
     if (kept === 'succeeded') this.#late(stepId, 'error')
   }
@@ -99,10 +107,7 @@ export class StepStore {
     status: 'pending' | 'running'
   ): Promise<StepState> {
     const { runId, stepName } = this.#context.keys.parseStepId(stepId)
-    const outcome = await this.#run(stepScripts.retryStep, stepId, {
-      status,
-      operation: token(),
-    })
+    const outcome = await this.#run(stepScripts.retryStep, stepId, { status })
     if (outcome.code === 'kept') {
       const [status = '', attempt = ''] = outcome.detail
       throw new RedisStepConflictError(runId, stepName, status, attempt)
@@ -122,15 +127,13 @@ export class StepStore {
     rpcName: string | null
   ): Promise<StepState | null> {
     const { runner, fences } = this.#context
-    const outcome = await runner.run(stepScripts.claimStep, {
+    const call = {
       keys: this.#keys(runId, stepName),
-      args: {
-        fence: fences.tokenOf(runId),
-        stepName,
-        rpcName: rpcName ?? '',
-        operation: token(),
-      },
-    })
+      args: { fence: fences.tokenOf(runId), stepName, rpcName: rpcName ?? '' },
+    }
+    const outcome = await fences.guard(runId, () =>
+      runner.run(stepScripts.claimStep, call)
+    )
     if (outcome.code === 'kept') return null
     if (outcome.code === 'mismatch') {
       throw new WorkflowStepFunctionMismatchError(runId, stepName)
@@ -143,15 +146,17 @@ export class StepStore {
     stepNames: string[]
   ): Promise<Record<string, unknown>> {
     if (stepNames.length === 0) return {}
-    const { runner, keys } = this.#context
+    const { runner, keys, fences } = this.#context
     const names = [...new Set(stepNames)]
-    const replies = await runner.sendAll(
-      names.map((name) => [
-        'HMGET',
-        keys.stepKey(runId, name),
-        'status',
-        'result',
-      ])
+    const replies = await fences.guard(runId, () =>
+      runner.sendAll(
+        names.map((name) => [
+          'HMGET',
+          keys.stepKey(runId, name),
+          'status',
+          'result',
+        ])
+      )
     )
     const results: Array<[string, unknown]> = []
     for (const [i, name] of names.entries()) {
@@ -180,7 +185,7 @@ export class StepStore {
   ): Promise<Outcome<StepCode>> {
     const { runner, keys, fences } = this.#context
     const { runId, stepName } = keys.parseStepId(stepId)
-    const outcome = await runner.run(script, {
+    const call = {
       keys: this.#keys(runId, stepName),
       args: {
         ...args,
@@ -188,7 +193,8 @@ export class StepStore {
         stepName,
         stepId,
       } as Record<Arg, string>,
-    })
+    }
+    const outcome = await fences.guard(runId, () => runner.run(script, call))
     assertAccepted(outcome, keys, runId, stepName)
     return outcome as Outcome<StepCode>
   }
@@ -217,7 +223,8 @@ export class StepStore {
 function newStepFields(
   runId: string,
   stepName: string,
-  { rpcName, data, options, fromStepName }: NewStep
+  { rpcName, data, options, fromStepName }: NewStep,
+  encode: StoreContext['encode']
 ): string[] {
   const retries = options?.retries
   if (retries !== undefined && !Number.isInteger(retries)) {
@@ -228,7 +235,7 @@ function newStepFields(
   }
   const fields: Record<string, string | undefined> = {
     rpcName: rpcName ?? undefined,
-    data: encodeJson(data, `The input of step '${stepName}' of run '${runId}'`),
+    data: encode(data, `The input of step '${stepName}' of run '${runId}'`),
     retries: retries?.toString(),
     retryDelay: options?.retryDelay?.toString(),
     fromStepName,

@@ -1,20 +1,61 @@
 import {
-  type KeySchema,
+  KeySchema,
   type Outcome,
+  type RedisAdapter,
+  RedisLock,
   RedisLockLostError,
   RedisRunNotFoundError,
   RedisStepNotFoundError,
-  type ScriptRunner,
+  ScriptRunner,
 } from '@pikku/redis-core'
-import type { RunFences } from './run-fences.js'
+import { encodeJson } from './json.js'
+import { RunFences } from './run-fences.js'
+import {
+  type RedisWorkflowServiceOptions,
+  runnerOptions,
+} from './workflow-options.js'
+
+/** How many slots a cluster's runs are spread over if nobody says. */
+const CLUSTER_PARTITIONS = 16
+/** Far above what a step should hand on, far below what Redis can take. */
+const MAX_VALUE_BYTES = 16 * 1024 * 1024
 
 /** What the stores share. */
 export interface StoreContext {
   readonly runner: ScriptRunner
   readonly keys: KeySchema
+  readonly lock: RedisLock
   readonly fences: RunFences
+  /** A value as JSON within the size limit: see {@link encodeJson}. */
+  readonly encode: (value: unknown, what: string) => string
   /** Told of a write that came too late and changed nothing. */
   readonly onKept: (message: string) => void
+}
+
+/** @throws RedisOptionsError that names the option. */
+export function createStoreContext(
+  adapter: RedisAdapter,
+  options: RedisWorkflowServiceOptions,
+  warn: (message: string) => void
+): StoreContext {
+  const { keyPrefix, lock, maxValueBytes = MAX_VALUE_BYTES } = options
+  const spread = adapter.topology === 'cluster' ? CLUSTER_PARTITIONS : undefined
+  const partitions = options.partitions ?? spread
+  const runner = new ScriptRunner(adapter, runnerOptions(options))
+  return {
+    runner,
+    keys: new KeySchema({ prefix: keyPrefix, partitions }),
+    lock: new RedisLock(runner, {
+      ...lock,
+      onReleaseError: (key, error) =>
+        warn(
+          `The lock '${key}' was not released and ends by itself: ${String(error)}`
+        ),
+    }),
+    fences: new RunFences(),
+    encode: (value, what) => encodeJson(value, what, maxValueBytes),
+    onKept: warn,
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { WorkflowVersionStatus } from '@pikku/core/workflow'
 import { RedisVersionNotFoundError, versionScripts } from '@pikku/redis-core'
 import { required, toFields } from './hash.js'
-import { decodeJson, encodeJson } from './json.js'
+import { decodeJson } from './json.js'
 import type { StoreContext } from './store-context.js'
 
 /** Workflow versions: one hash each, written once. */
@@ -19,7 +19,7 @@ export class VersionStore {
     source: string,
     status: WorkflowVersionStatus = 'active'
   ): Promise<void> {
-    const { runner, keys } = this.#context
+    const { runner, keys, encode } = this.#context
     const what = `The graph of version '${workflowName}' '${graphHash}'`
     await runner.run(versionScripts.insertVersion, {
       keys: { version: keys.versionKey(workflowName, graphHash) },
@@ -27,7 +27,7 @@ export class VersionStore {
       rest: Object.entries({
         workflowName,
         graphHash,
-        graph: encodeJson(graph, what) || 'null',
+        graph: encode(graph, what) || 'null',
         source,
         status,
       }).flat(),

@@ -4,9 +4,11 @@ import type {
   WorkflowRunMirror,
 } from '@pikku/core/workflow'
 import {
+  type Durability,
   type LockOptions,
   RedisOptionsError,
   resolveLockOptions,
+  resolveRunnerOptions,
 } from '@pikku/redis-core'
 
 export interface RedisWorkflowServiceOptions extends WorkflowQueueOptions {
@@ -29,6 +31,24 @@ export interface RedisWorkflowServiceOptions extends WorkflowQueueOptions {
    */
   partitions?: number
   /**
+   * How long a call to Redis may take, in ms, whatever the client's own
+   * settings. It is repeated while connections break; after that it is a
+   * `RedisTimeoutError`, and takes no effect any more.
+   * @default 10000
+   */
+  callTimeoutMs?: number
+  /**
+   * Waits until replicas have what the engine acts on next (a new run, a claim,
+   * a start, a result, a status), so that a failover does not lose it.
+   * @default none: a write counts when the master has it
+   */
+  durability?: Durability
+  /**
+   * The largest value (input, result, variable, error) as JSON, in bytes.
+   * @default 16777216
+   */
+  maxValueBytes?: number
+  /**
    * Whether Pikku's queue workers for workflows are registered.
    * @default true
    */
@@ -42,6 +62,9 @@ const KNOWN: Record<keyof RedisWorkflowServiceOptions, true> = {
   queue: true,
   lock: true,
   partitions: true,
+  callTimeoutMs: true,
+  durability: true,
+  maxValueBytes: true,
   wireQueues: true,
   mirror: true,
   queueStrategy: true,
@@ -70,8 +93,23 @@ export function resolveWorkflowOptions(
   if (queue !== undefined && !isQueueService(queue)) {
     throw new RedisOptionsError('queue is not a QueueService: it has no add()')
   }
+  const { maxValueBytes } = given
+  if (maxValueBytes !== undefined && !(Number(maxValueBytes) >= 1)) {
+    throw new RedisOptionsError(
+      `maxValueBytes must be a number from 1 on, not ${String(maxValueBytes)}`
+    )
+  }
   resolveLockOptions(given.lock)
+  runnerOptions(given)
   return given
+}
+
+/** @throws RedisOptionsError that names the option. */
+export function runnerOptions({
+  callTimeoutMs,
+  durability,
+}: RedisWorkflowServiceOptions): ReturnType<typeof resolveRunnerOptions> {
+  return resolveRunnerOptions({ timeoutMs: callTimeoutMs, durability })
 }
 
 function gather(second: unknown, third: unknown): RedisWorkflowServiceOptions {
