@@ -20,12 +20,13 @@ export const CLIENTS = [
 
 export type Client = (typeof CLIENTS)[number]
 
-/** A service of its own prefix, on the Redis of this run. */
+/** A service of its own prefix, on the Redis of this run or another one. */
 export async function openService(
   { Service }: Client,
-  options: RedisWorkflowServiceOptions = {}
+  options: RedisWorkflowServiceOptions = {},
+  connection: unknown = inject('redisUrl')
 ): Promise<Service> {
-  const service = new Service(inject('redisUrl'), {
+  const service = new Service(connection, {
     keyPrefix: uniquePrefix(),
     wireQueues: false,
     ...options,

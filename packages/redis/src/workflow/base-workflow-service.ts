@@ -175,9 +175,16 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
     cause: Error,
     driven: boolean
   ): Promise<RedisRunInterruptedError> {
-    if (!hasQueue()) return new RedisRunInterruptedError(runId, cause, driven)
-    await this.scheduleOrchestratorRetry(runId, RETRY_MS)
-    return new RedisRunInterruptedError(runId, cause, true)
+    let handedOver = driven
+    if (hasQueue()) {
+      // During an outage this may fail too. Then the job that drives the run
+      // fails, and it is for its queue to deliver it again.
+      handedOver = await this.scheduleOrchestratorRetry(runId, RETRY_MS).then(
+        () => true,
+        () => false
+      )
+    }
+    return new RedisRunInterruptedError(runId, cause, handedOver)
   }
 
   #offerQueue(): void {

@@ -66,6 +66,8 @@ export interface HarnessOptions {
   /** Whether the singleton services bring a queue. */
   queue?: boolean
   service?: RedisWorkflowServiceOptions
+  /** @default the Redis of this run */
+  url?: string
 }
 
 /** The application's side of the engine, as little of it as there can be. */
@@ -83,11 +85,13 @@ export class EngineHarness {
     (data: unknown, wire: StepWire) => unknown
   >()
   readonly #client: Client
+  readonly #url: string | undefined
   readonly #prefix = uniquePrefix()
   readonly #opened: Service[] = []
 
-  private constructor(client: Client) {
+  private constructor(client: Client, url: string | undefined) {
     this.#client = client
+    this.#url = url
     this.rpc = {
       rpcWithWire: async (name: string, data: unknown, wire: StepWire) => {
         const run = this.#functions.get(name)
@@ -100,9 +104,9 @@ export class EngineHarness {
 
   static async open(
     client: Client,
-    { queue = false, service }: HarnessOptions = {}
+    { queue = false, service, url }: HarnessOptions = {}
   ): Promise<EngineHarness> {
-    const harness = new EngineHarness(client)
+    const harness = new EngineHarness(client, url)
     resetPikkuState()
     const ignore = () => {}
     setSingletonServices({
@@ -125,11 +129,15 @@ export class EngineHarness {
 
   /** One more service on the same keys, as another process would have it. */
   async another(options?: RedisWorkflowServiceOptions): Promise<Service> {
-    const service = await openService(this.#client, {
-      keyPrefix: this.#prefix,
-      lock: { retries: 2, retryDelayMs: 20 },
-      ...options,
-    })
+    const service = await openService(
+      this.#client,
+      {
+        keyPrefix: this.#prefix,
+        lock: { retries: 2, retryDelayMs: 20 },
+        ...options,
+      },
+      this.#url
+    )
     this.#opened.push(service)
     return service
   }
