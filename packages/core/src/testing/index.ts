@@ -2,4 +2,5 @@ export {
   type AdapterHarness,
   defineAdapterContract,
 } from './adapter-contract.js'
+export { FaultProxy } from './fault-proxy.js'
 export { defineLockContract } from './lock-contract.js'
