@@ -120,8 +120,11 @@ export class RedisLease {
   #watch(): void {
     clearTimeout(this.#expiry)
     this.#expiry = setTimeout(
-      () => void this.state,
-      Math.max(0, this.#validUntil - performance.now())
+      () => {
+        // Timers count whole milliseconds, so one may fire a little early.
+        if (this.state === 'held') this.#watch()
+      },
+      Math.max(0, Math.ceil(this.#validUntil - performance.now()))
     ).unref()
   }
 
