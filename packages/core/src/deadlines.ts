@@ -28,16 +28,7 @@ export class Deadlines {
         expire: () => reject(new DeadlinePassed()),
       }
       this.#add(waiting)
-      promise.then(
-        (value) => {
-          this.#remove(waiting)
-          resolve(value)
-        },
-        (error: unknown) => {
-          this.#remove(waiting)
-          reject(error)
-        }
-      )
+      void promise.finally(() => this.#remove(waiting)).then(resolve, reject)
     })
   }
 
