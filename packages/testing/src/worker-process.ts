@@ -7,6 +7,9 @@ import {
 
 const LINE_DEADLINE_MS = 10_000
 
+/** Lets a `.ts` file import its neighbours by their `.js` names. */
+const RESOLVE_TS = new URL('../resolve-ts.mjs', import.meta.url).href
+
 export interface WorkerProcessOptions {
   /** Added to this process's environment; `undefined` takes a variable out. */
   readonly env?: NodeJS.ProcessEnv
@@ -54,9 +57,10 @@ export class WorkerProcess {
     { env, args = [], execArgv = [], cwd }: WorkerProcessOptions = {}
   ): Promise<WorkerProcess> {
     const path = file instanceof URL ? fileURLToPath(file) : file
+    const hook = path.endsWith('.ts') ? ['--import', RESOLVE_TS] : []
     const child = await startGuardedProcess(
       process.execPath,
-      [...execArgv, path, ...args],
+      [...hook, ...execArgv, path, ...args],
       { env: { ...process.env, ...env }, cwd }
     )
     return new WorkerProcess(path, child)

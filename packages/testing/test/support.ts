@@ -52,10 +52,9 @@ export async function startFixture(
   name: string,
   options: WorkerProcessOptions = {}
 ): Promise<WorkerProcess> {
-  const hook = new URL('./fixtures/resolve-ts.mjs', import.meta.url).href
   const worker = await WorkerProcess.start(
     new URL(`./fixtures/${name}`, import.meta.url),
-    { ...options, execArgv: ['--import', hook] }
+    options
   )
   onTestFinished(() => worker.kill('SIGKILL'))
   return worker

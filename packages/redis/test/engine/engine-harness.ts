@@ -1,33 +1,14 @@
-import {
-  addFunction,
-  pikkuState,
-  resetPikkuState,
-  setSingletonServices,
-} from '@pikku/core/ecosystem'
 import type { JobOptions, QueueService } from '@pikku/core/queue'
-import {
-  addWorkflow,
-  type PikkuWorkflowWire,
-  type StepState,
-} from '@pikku/core/workflow'
+import type { StepState } from '@pikku/core/workflow'
 import type { RedisWorkflowServiceOptions } from '@pikku/redis'
 import { uniquePrefix } from '@pikku/redis-testing'
 import { expect } from 'vitest'
 import { type Client, openService, type Service } from '../clients.js'
+import { Application, type Message } from './application.js'
 
-export type Rpc = Parameters<Service['startWorkflow']>[3]
-type Body = (workflow: PikkuWorkflowWire, input: unknown) => Promise<unknown>
-type Meta = ReturnType<typeof pikkuState<'workflows', 'meta'>>[string]
+export type { Rpc, StepWire } from './application.js'
 
-export interface StepWire {
-  graph?: { branch(key: string): void }
-  workflowStep?: { invocationId: string; attemptCount: number }
-}
-
-export interface Job {
-  queueName: string
-  data: { runId: string; stepName: string; rpcName: string; stepId: string }
-  options: JobOptions
+export interface Job extends Message {
   attemptsMade: number
 }
 
@@ -70,36 +51,22 @@ export interface HarnessOptions {
   url?: string
 }
 
-/** The application's side of the engine, as little of it as there can be. */
-export class EngineHarness {
+/** An application in this process, and what a test does with it and asks. */
+export class EngineHarness extends Application {
   readonly queue = new TestQueue()
-  /** Which functions were called, in order, with their input. */
-  readonly calls: Array<[name: string, data: unknown]> = []
   /** What jobs ended with that the queue then tried again, or gave up. */
   readonly jobErrors: string[] = []
   readonly warnings: string[] = []
-  readonly rpc: Rpc
   service!: Service
-  readonly #functions = new Map<
-    string,
-    (data: unknown, wire: StepWire) => unknown
-  >()
   readonly #client: Client
   readonly #url: string | undefined
   readonly #prefix = uniquePrefix()
   readonly #opened: Service[] = []
 
   private constructor(client: Client, url: string | undefined) {
+    super()
     this.#client = client
     this.#url = url
-    this.rpc = {
-      rpcWithWire: async (name: string, data: unknown, wire: StepWire) => {
-        const run = this.#functions.get(name)
-        if (!run) throw new Error(`No function '${name}'`)
-        this.calls.push([name, data])
-        return run(data, wire)
-      },
-    } as unknown as Rpc
   }
 
   static async open(
@@ -107,22 +74,11 @@ export class EngineHarness {
     { queue = false, service, url }: HarnessOptions = {}
   ): Promise<EngineHarness> {
     const harness = new EngineHarness(client, url)
-    resetPikkuState()
-    const ignore = () => {}
-    setSingletonServices({
-      config: {},
-      logger: {
-        debug: ignore,
-        info: ignore,
-        error: ignore,
-        warn: (message: string) => harness.warnings.push(message),
-      },
-      schedulerService: {
-        scheduleRPC: async (delay: number, name: string, data: unknown) =>
-          harness.queue.put(name, data, { delay }),
-      },
-      ...(queue && { queueService: harness.queue }),
-    } as unknown as Parameters<typeof setSingletonServices>[0])
+    harness.serve({
+      warn: (message) => harness.warnings.push(message),
+      queue: queue ? harness.queue : undefined,
+      schedule: (delay, name, data) => harness.queue.put(name, data, { delay }),
+    })
     harness.service = await harness.another(service)
     return harness
   }
@@ -144,70 +100,6 @@ export class EngineHarness {
 
   async close(): Promise<void> {
     await Promise.all(this.#opened.map((service) => service.close()))
-  }
-
-  // What the application registers.
-
-  /** @param options.queued Whether its steps go through the queue. */
-  step<Data = unknown>(
-    name: string,
-    run: (data: Data, wire: StepWire) => unknown,
-    options: { queued?: boolean } = {}
-  ): void {
-    this.#functions.set(name, run as (data: unknown, wire: StepWire) => unknown)
-    addFunction(name, { func: async () => undefined })
-    this.#declare(name, name, options.queued)
-  }
-
-  workflow(
-    name: string,
-    body: Body,
-    options: Partial<Meta> & { queued?: boolean } = {}
-  ): void {
-    const { queued, ...meta } = options
-    const pikkuFuncId = `${name}Func`
-    this.meta[name] = {
-      name,
-      pikkuFuncId,
-      source: 'complex',
-      graphHash: `${name}-1`,
-      ...meta,
-    }
-    this.#declare(name, pikkuFuncId, queued)
-    addWorkflow(name, {
-      func: (
-        _services: unknown,
-        input: unknown,
-        { workflow }: { workflow: PikkuWorkflowWire }
-      ) => body(workflow, input),
-    })
-  }
-
-  graph(name: string, nodes: Record<string, unknown>, entry: string): void {
-    this.meta[name] = {
-      name,
-      pikkuFuncId: `${name}Func`,
-      source: 'graph',
-      graphHash: `${name}-1`,
-      nodes,
-      entryNodeIds: [entry],
-    }
-  }
-
-  get meta(): Record<string, Meta> {
-    return pikkuState(null, 'workflows', 'meta')
-  }
-
-  #declare(rpcName: string, pikkuFuncId: string, queued = false): void {
-    pikkuState(null, 'rpc', 'meta')[rpcName] = pikkuFuncId
-    pikkuState(null, 'function', 'meta')[pikkuFuncId] = {
-      pikkuFuncId,
-      sessionless: true,
-      functionType: 'helper',
-      inputSchemaName: null,
-      outputSchemaName: null,
-      workflowQueued: queued,
-    }
   }
 
   // What a test does.
@@ -243,34 +135,12 @@ export class EngineHarness {
   async runJob(job: Job, service: Service = this.service): Promise<void> {
     job.attemptsMade += 1
     try {
-      await this.#deliver(job, service)
+      await this.deliver(job, service)
     } catch (error) {
       this.jobErrors.push((error as Error).message)
       if (job.attemptsMade < (job.options.attempts ?? 1)) {
         this.queue.jobs.push(job)
       }
-    }
-  }
-
-  #deliver({ queueName, data }: Job, service: Service): Promise<void> {
-    const { runId, stepName, rpcName, stepId } = data
-    switch (queueName) {
-      case 'pikku-workflow-orchestrator':
-        return service.orchestrateWorkflow(runId, this.rpc)
-      case 'pikku-workflow-step-worker': {
-        const input = (data as { data?: unknown }).data
-        return service.executeWorkflowStep(
-          runId,
-          stepName,
-          rpcName,
-          input,
-          this.rpc
-        )
-      }
-      case 'pikkuWorkflowSleeper':
-        return service.executeWorkflowSleepCompleted(runId, stepId)
-      default:
-        throw new Error(`No worker for the queue '${queueName}'`)
     }
   }
 
