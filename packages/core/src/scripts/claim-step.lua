@@ -45,6 +45,12 @@ local stamp = tick(run)
 if status == 'failed' then
   next_attempt(step, 'running', stamp)
 else
-  write_step(step, { status = 'running', runningAt = stamp, updatedAt = stamp, operation = operation })
+  write_step(step, {
+    status = 'running',
+    runningAt = stamp,
+    updatedAt = stamp,
+    operation = operation,
+    queued = queued(fence),
+  })
 end
 return { 'ok', unpack(flatten(step)) }

@@ -34,5 +34,6 @@ write_step(step, {
   error = false,
   failedAt = false,
   operation = operation,
+  queued = queued(ARGV[1]),
 })
 return { 'ok' }

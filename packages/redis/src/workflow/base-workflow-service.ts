@@ -347,7 +347,7 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
   protected override async listStepStates(
     runId: string
   ): Promise<NamedStep[] | null> {
-    return this.#history.steps(runId)
+    return this.#history.replay(runId)
   }
 
   async getStepInstances(runId: string): Promise<StepInstance[]> {

@@ -48,8 +48,12 @@ export class HistoryStore {
     return [...latest.values()]
   }
 
-  async steps(runId: string): Promise<NamedStep[]> {
-    return (await this.latest(runId)).map(named)
+  /** Every step as the driver of the run should see it. */
+  async replay(runId: string): Promise<NamedStep[]> {
+    return (await this.latest(runId)).map((attempt) => ({
+      ...named(attempt),
+      status: statusInReplay(attempt),
+    }))
   }
 
   async history(runId: string): Promise<NamedStep[]> {
@@ -88,6 +92,28 @@ export class HistoryStore {
       branchKeys: Object.fromEntries(branches),
     }
   }
+}
+
+/**
+ * An engine that replays a run fails it for a step that is 'failed', however
+ * many attempts the step has left, and queues a 'running' one once more. But
+ * a run is replayed at any time: a step beside it ended, a message came twice.
+ *
+ * A step whose message the queue still has is waited for. One that its driver
+ * could not try again, because it died or lost the run, is tried again.
+ */
+function statusInReplay({ state, queued }: Attempt): StepStatus {
+  const { status, attemptCount, retries = 0, error, childRunId } = state
+  if (queued && status === 'running') return 'scheduled'
+  if (status !== 'failed') return status
+  // The engine took this message as done: deploy the function, and resume.
+  if (error?.name === 'RPCNotFoundError') return 'pending'
+  // A child's failure is its parent's step's last word; no message is left.
+  if (queued && childRunId !== undefined) return status
+  if (queued && attemptCount <= retries) return 'scheduled'
+  // The engine's driver counts attempts where its queue counts retries.
+  if (!queued && attemptCount < retries) return 'pending'
+  return status
 }
 
 function named({ stepName, state }: Attempt): NamedStep {

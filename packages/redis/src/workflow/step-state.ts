@@ -9,6 +9,8 @@ export interface Attempt {
   stepName: string
   state: StepState
   branchTaken?: string | undefined
+  /** Begun for a message of a queue, not by the run's own driver. */
+  queued: boolean
 }
 
 /** A step from its hash. */
@@ -53,6 +55,7 @@ export function attemptFromEntry(
   return {
     stepName: entry['stepName'],
     branchTaken: read('branchTaken'),
+    queued: read('queued') !== undefined,
     state: {
       ...stepFrom(read, key),
       stepId: entry['stepId'],

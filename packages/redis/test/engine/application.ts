@@ -16,7 +16,11 @@ type Meta = ReturnType<typeof pikkuState<'workflows', 'meta'>>[string]
 
 export interface StepWire {
   graph?: { branch(key: string): void }
-  workflowStep?: { invocationId: string; attemptCount: number }
+  workflowStep?: {
+    runId: string
+    invocationId: string
+    attemptCount: number
+  }
 }
 
 /** What a queue keeps of a message. */

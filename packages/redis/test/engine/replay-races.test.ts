@@ -1,3 +1,4 @@
+import { RPCNotFoundError } from '@pikku/core/rpc'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CLIENTS, type Service } from '../clients.js'
 import { done, EngineHarness } from './engine-harness.js'
@@ -44,6 +45,89 @@ describe.each(CLIENTS)('replays that race over $client', (client) => {
   test('orchestrators in one process complete a run once', async () => {
     engine = await EngineHarness.open(client, { queue: true })
     await race([engine.service, engine.service, engine.service])
+  })
+
+  test('a run is not failed by a step whose message comes again', async () => {
+    engine = await EngineHarness.open(client, { queue: true })
+    let tries = 0
+    engine.step(
+      'flaky',
+      () => {
+        if (++tries < 3) throw new Error(`try ${tries}`)
+        return tries
+      },
+      { queued: true }
+    )
+    engine.step('steady', () => 0, { queued: true })
+    engine.workflow('forked', (workflow) =>
+      Promise.all([
+        workflow.do('f', 'flaky', {}, { retries: 2 }),
+        workflow.do('s', 'steady', {}),
+      ])
+    )
+    const id = await engine.start('forked')
+    await engine.runJob(engine.queue.take()!)
+    const [first, second] = engine.queue.jobs.splice(0)
+    // The other branch ends while this one waits for its next attempt.
+    await engine.runJob(first!)
+    const [again] = engine.queue.jobs.splice(0)
+    await engine.runJob(second!)
+    await engine.drain()
+    expect(await engine.run(id)).toMatchObject({ status: 'running' })
+    engine.queue.jobs.push(again!)
+    await engine.drain()
+    const run = await engine.run(id)
+    expect(run).toMatchObject({ status: 'completed', output: [3, 0] })
+  })
+
+  test('a replay queues no step again that a worker has in hand', async () => {
+    engine = await EngineHarness.open(client, { queue: true })
+    const gate = Promise.withResolvers<void>()
+    const entered = Promise.withResolvers<void>()
+    engine.step(
+      'slow',
+      async () => {
+        entered.resolve()
+        await gate.promise
+      },
+      { queued: true }
+    )
+    engine.workflow('waiting', (workflow) => workflow.do('s', 'slow', {}))
+    const id = await engine.start('waiting')
+    await engine.runJob(engine.queue.take()!)
+    const worker = engine.runJob(engine.queue.take()!)
+    await entered.promise
+    await engine.service.orchestrateWorkflow(id, engine.rpc)
+    expect(engine.queue.jobs).toEqual([])
+    gate.resolve()
+    await worker
+    await engine.drain()
+    expect(await engine.run(id)).toMatchObject({ status: 'completed' })
+    expect(engine.count('slow')).toBe(1)
+  })
+
+  test('a run whose function was missing goes on when it is deployed', async () => {
+    engine = await EngineHarness.open(client, { queue: true })
+    engine.step(
+      'later',
+      () => {
+        throw new RPCNotFoundError('later')
+      },
+      { queued: true }
+    )
+    engine.workflow('early', (workflow) => workflow.do('l', 'later', {}))
+    const id = await engine.start('early')
+    await engine.drain()
+    expect(await engine.run(id)).toMatchObject({
+      status: 'suspended',
+      error: { code: 'RPC_NOT_FOUND' },
+    })
+    engine.step('later', () => 'deployed', { queued: true })
+    await engine.service.resumeWorkflow(id)
+    await engine.drain()
+    const run = await engine.run(id)
+    expect(run).toMatchObject({ status: 'completed', output: 'deployed' })
+    expect(engine.count('later')).toBe(2)
   })
 
   test('an orchestrator that waited for the lock knows what was done', async () => {

@@ -4,13 +4,14 @@
 
 local TEXT = { 'stepId', 'status', 'rpcName', 'retryDelay', 'fromStepName', 'childRunId', 'branchTaken' }
 local NUMBERS = {
-  'attemptCount', 'retries', 'createdAt', 'updatedAt', 'scheduledAt', 'runningAt', 'succeededAt', 'failedAt',
+  'attemptCount', 'retries', 'createdAt', 'updatedAt', 'scheduledAt', 'runningAt', 'succeededAt', 'failedAt', 'queued',
 }
 local JSON = { 'result', 'error' }
 
 -- What belongs to one attempt and goes when the next one starts.
 local ATTEMPT = {
   'result', 'error', 'scheduledAt', 'runningAt', 'succeededAt', 'failedAt', 'childRunId', 'branchTaken', 'operation',
+  'queued',
 }
 
 -- All that a transition looks at. The step's input ('data') is left where it
@@ -106,6 +107,12 @@ local function write_step(step, changes)
   end
 end
 
+-- Whether the attempt is begun for a message of a queue: its worker is outside
+-- the run's lock, and the queue gives the message again if the attempt fails.
+local function queued(fence)
+  return fence == '' and '1'
+end
+
 -- The next attempt of a failed step, with an entry of its own.
 local function next_attempt(step, status, stamp)
   local changes = {}
@@ -119,6 +126,7 @@ local function next_attempt(step, status, stamp)
   changes.operation = operation
   if status == 'running' then
     changes.runningAt = stamp
+    changes.queued = queued(ARGV[1])
   end
   step.position = nil
   write_step(step, changes)
