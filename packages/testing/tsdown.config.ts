@@ -1,7 +1,11 @@
 import { defineConfig } from 'tsdown'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/vitest-global-setup.ts'],
+  entry: [
+    'src/index.ts',
+    'src/vitest-global-setup.ts',
+    'src/vitest-cluster-setup.ts',
+  ],
   format: 'esm',
   dts: true,
   platform: 'node',

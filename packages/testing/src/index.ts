@@ -8,11 +8,17 @@ export {
   type RawArgument,
   type RawConnectionOptions,
 } from './raw-connection.js'
+export { RawCluster, type RawRedis } from './raw-cluster.js'
 export { RawReplyError, type RawReply } from './raw-reply.js'
 export type { RedisBinary } from './inspect-redis-binary.js'
 export { findRedisBinary } from './redis-binary.js'
 export type { RedisHandle, RedisKind } from './redis-handle.js'
 export { RedisNotFoundError, type FailedWay } from './redis-not-found-error.js'
 export type { RedisProvidedContext } from './provided-context.js'
+export {
+  type ClusterNode,
+  RedisCluster,
+  type RedisClusterOptions,
+} from './redis-cluster.js'
 export { RedisServer, type RedisServerOptions } from './redis-server.js'
 export { WorkerProcess, type WorkerProcessOptions } from './worker-process.js'
