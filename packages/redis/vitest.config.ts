@@ -1,11 +1,38 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
+const SETUP = '@pikku/redis-testing'
+
+/** Suites that say nothing about where the keys are: they run everywhere. */
+const EVERYWHERE = ['engine', 'workflow', 'model']
+
+/**
+ * The same suites against a single server and against a cluster, and what is
+ * about one of them beside that.
+ */
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['@pikku/redis-testing/vitest-global-setup'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
-    passWithNoTests: true,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'single',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, 'test/cluster/**'],
+          globalSetup: [`${SETUP}/vitest-global-setup`],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'cluster',
+          include: [...EVERYWHERE, 'cluster'].map(
+            (folder) => `test/${folder}/**/*.test.ts`
+          ),
+          globalSetup: [`${SETUP}/vitest-cluster-setup`],
+        },
+      },
+    ],
   },
 })

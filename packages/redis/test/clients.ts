@@ -1,7 +1,13 @@
 import { RedisWorkflowService as OverIoRedis } from '@pikku/redis'
 import type { RedisWorkflowServiceOptions } from '@pikku/redis'
+import { KeySchema } from '@pikku/redis-core'
 import { RedisWorkflowService as OverNodeRedis } from '@pikku/redis/node-redis'
-import { uniquePrefix } from '@pikku/redis-testing'
+import {
+  RawCluster,
+  RawConnection,
+  type RawRedis,
+  uniquePrefix,
+} from '@pikku/redis-testing'
 import { inject } from 'vitest'
 
 export type Service = OverIoRedis | OverNodeRedis
@@ -20,13 +26,41 @@ export const CLIENTS = [
 
 export type Client = (typeof CLIENTS)[number]
 
+/** What a cluster has when an application does not say. */
+const PARTITIONS = 16
+
+/** The server or the cluster of this run, as each client wants to be told. */
+export function connectionOf({ client }: Client): unknown {
+  const nodes = inject('redisCluster')
+  if (nodes.length === 0) return inject('redisUrl')
+  if (client === 'ioredis') return { nodes }
+  return { rootNodes: nodes.map((url) => ({ url })) }
+}
+
+/** Looks at the server or the cluster of this run without either client. */
+export function openRaw(): Promise<RawRedis> {
+  const nodes = inject('redisCluster')
+  return nodes.length === 0
+    ? RawConnection.open(inject('redisUrl'))
+    : RawCluster.open(nodes)
+}
+
+/** Where the keys of a prefix are on the server or the cluster of this run. */
+export function keysOf(prefix: string): KeySchema {
+  const isCluster = inject('redisCluster').length > 0
+  return new KeySchema({
+    prefix,
+    partitions: isCluster ? PARTITIONS : undefined,
+  })
+}
+
 /** A service of its own prefix, on the Redis of this run or another one. */
 export async function openService(
-  { Service }: Client,
+  client: Client,
   options: RedisWorkflowServiceOptions = {},
-  connection: unknown = inject('redisUrl')
+  connection: unknown = connectionOf(client)
 ): Promise<Service> {
-  const service = new Service(connection, {
+  const service = new client.Service(connection, {
     keyPrefix: uniquePrefix(),
     wireQueues: false,
     ...options,

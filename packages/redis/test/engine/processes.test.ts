@@ -1,7 +1,7 @@
 import { WorkflowCancelledException } from '@pikku/core/workflow'
 import { uniquePrefix } from '@pikku/redis-testing'
-import { afterEach, describe, expect, inject, test } from 'vitest'
-import { CLIENTS } from '../clients.js'
+import { afterEach, describe, expect, test } from 'vitest'
+import { CLIENTS, connectionOf } from '../clients.js'
 import {
   done,
   EngineHarness,
@@ -142,8 +142,8 @@ describe.each(CLIENTS)('runs of many processes over $client', (client) => {
     })
 
     const queue = new TestQueue()
-    const url = inject('redisUrl')
-    const given = new client.Service(url, queue, uniquePrefix())
+    const connection = connectionOf(client)
+    const given = new client.Service(connection, queue, uniquePrefix())
     await given.init()
     const wire = { type: 'test' }
     const { rpc } = engine

@@ -1,5 +1,5 @@
-import { KeySchema } from '@pikku/redis-core'
-import type { RawConnection } from '@pikku/redis-testing'
+import type { KeySchema } from '@pikku/redis-core'
+import type { RawRedis } from '@pikku/redis-testing'
 import { expect } from 'vitest'
 
 /** Fields of a step's hash that an entry of the history has no use for. */
@@ -18,11 +18,10 @@ const TEXT = new Set([
 
 /** Reads hashes and history as they are stored, and compares field by field. */
 export async function expectStepsAgreeWithHistory(
-  raw: RawConnection,
-  prefix: string,
+  raw: RawRedis,
+  keys: KeySchema,
   runId: string
 ): Promise<void> {
-  const keys = new KeySchema({ prefix })
   const entries = (await raw.command(
     'LRANGE',
     keys.historyKey(runId),

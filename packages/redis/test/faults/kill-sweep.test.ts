@@ -1,6 +1,6 @@
 import { RawConnection, uniquePrefix } from '@pikku/redis-testing'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { CLIENTS, openService, type Service } from '../clients.js'
+import { CLIENTS, keysOf, openService, type Service } from '../clients.js'
 import type { Message } from '../engine/application.js'
 import { expectStepsAgreeWithHistory } from './agreement.js'
 import { OrderWorker } from './workers/order-worker-process.js'
@@ -121,7 +121,7 @@ describe.each(CLIENTS)(
         ({ status }) => status === 'succeeded'
       )
       const effectsBefore = order.effects.length
-      await expectStepsAgreeWithHistory(raw, prefix, runId)
+      await expectStepsAgreeWithHistory(raw, keysOf(prefix), runId)
       if (survived) await victim.process.kill()
       for (let tries = 0; tries < 3; tries++) {
         await work(order, finisher)
@@ -158,7 +158,7 @@ describe.each(CLIENTS)(
         const lost = victim.diedAt !== undefined ? 1 : 0
         expect(times.length, where).toBeLessThanOrEqual(1 + lost)
       }
-      await expectStepsAgreeWithHistory(raw, prefix, runId)
+      await expectStepsAgreeWithHistory(raw, keysOf(prefix), runId)
       return victim.diedAt
     }
 

@@ -1,6 +1,6 @@
 import { RawConnection, uniquePrefix } from '@pikku/redis-testing'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { CLIENTS, openService, type Service } from '../clients.js'
+import { CLIENTS, keysOf, openService, type Service } from '../clients.js'
 import type { Message } from '../engine/application.js'
 import { expectStepsAgreeWithHistory } from './agreement.js'
 import { OrderWorker } from './workers/order-worker-process.js'
@@ -100,7 +100,7 @@ describe('many processes of both clients with messages that come twice', () => {
       )
       expect(byStep.map(({ stepName }) => stepName)).toEqual(STEPS)
       expect(run?.output).toEqual(byStep.map(({ value }) => value))
-      await expectStepsAgreeWithHistory(raw, prefix, id)
+      await expectStepsAgreeWithHistory(raw, keysOf(prefix), id)
     }
     // Only the steps that are made to fail once did, and nothing died.
     const others = failures.filter((text) => !text.includes('charge is busy'))

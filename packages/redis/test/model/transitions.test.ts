@@ -1,8 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
-import { RawConnection, uniquePrefix } from '@pikku/redis-testing'
+import { type RawRedis, uniquePrefix } from '@pikku/redis-testing'
 import * as fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { CLIENTS, openService, type Service } from '../clients.js'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  CLIENTS,
+  keysOf,
+  openRaw,
+  openService,
+  type Service,
+} from '../clients.js'
 import { expectStepsAgreeWithHistory } from '../faults/agreement.js'
 import { type Answer, answerOf, RunModel } from './run-model.js'
 
@@ -123,10 +129,10 @@ function answered(value: unknown): Answer {
 describe('transitions in any order, some at once', () => {
   const prefix = uniquePrefix()
   let services: Service[]
-  let raw: RawConnection
+  let raw: RawRedis
 
   beforeAll(async () => {
-    raw = await RawConnection.open(inject('redisUrl'))
+    raw = await openRaw()
     // Connections of their own, so that commands of a batch really race.
     const open = [...CLIENTS, ...CLIENTS].map((client) =>
       openService(client, { keyPrefix: prefix })
@@ -216,7 +222,7 @@ describe('transitions in any order, some at once', () => {
         transitions += batch.length
         if (batch.length > 1) together += batch.length
       }
-      await expectStepsAgreeWithHistory(raw, prefix, runId)
+      await expectStepsAgreeWithHistory(raw, keysOf(prefix), runId)
     })
     await fc.assert(property, { numRuns: SEQUENCES, endOnFailure: false })
     console.log(`${transitions} transitions, ${together} of them beside others`)

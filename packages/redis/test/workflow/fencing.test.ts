@@ -1,26 +1,31 @@
 import { RedisLockLostError, RedisLockTimeoutError } from '@pikku/redis'
-import { RawConnection, uniquePrefix } from '@pikku/redis-testing'
+import { type RawRedis, uniquePrefix } from '@pikku/redis-testing'
 import {
   afterAll,
   beforeAll,
   beforeEach,
   describe,
   expect,
-  inject,
   test,
   vi,
 } from 'vitest'
-import { CLIENTS, openService, type Service } from '../clients.js'
+import {
+  CLIENTS,
+  keysOf,
+  openRaw,
+  openService,
+  type Service,
+} from '../clients.js'
 
 describe.each(CLIENTS)('the run lock over $client', (client) => {
   const keyPrefix = uniquePrefix('fencing')
   let service: Service
-  let raw: RawConnection
+  let raw: RawRedis
   let runId: string
   let stepId: string
 
   beforeAll(async () => {
-    raw = await RawConnection.open(inject('redisUrl'))
+    raw = await openRaw()
     service = await openService(client, {
       keyPrefix,
       lock: { ttlMs: 300, renewEveryMs: 20, retries: 2, retryDelayMs: 5 },
@@ -38,7 +43,7 @@ describe.each(CLIENTS)('the run lock over $client', (client) => {
   })
 
   const takeOver = () =>
-    raw.command('SET', `${keyPrefix}:lock:${runId}`, 'another owner')
+    raw.command('SET', keysOf(keyPrefix).lockKey(runId), 'another owner')
 
   test('who lost the lock writes nothing, and that is the outcome', async () => {
     const writes = [

@@ -6,28 +6,20 @@ import {
   RedisStepNotFoundError,
   RedisVersionNotFoundError,
 } from '@pikku/redis'
-import { RawConnection } from '@pikku/redis-testing'
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  inject,
-  test,
-} from 'vitest'
-import { CLIENTS, openService, type Service } from '../clients.js'
+import type { RawRedis } from '@pikku/redis-testing'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { CLIENTS, openRaw, openService, type Service } from '../clients.js'
 
 const WIRE = { type: 'test' }
 
 describe.each(CLIENTS)('transitions over $client', (client) => {
   let service: Service
-  let raw: RawConnection
+  let raw: RawRedis
   let runId: string
   let prefix: string
 
   beforeAll(async () => {
-    raw = await RawConnection.open(inject('redisUrl'))
+    raw = await openRaw()
     prefix = `transitions-${crypto.randomUUID()}`
     service = await openService(client, { keyPrefix: prefix })
   })

@@ -1,7 +1,13 @@
 import { RedisCorruptDataError, RedisWrongTypeError } from '@pikku/redis'
-import { RawConnection } from '@pikku/redis-testing'
+import type { RawRedis } from '@pikku/redis-testing'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { CLIENTS, openService, type Service } from '../clients.js'
+import {
+  CLIENTS,
+  keysOf,
+  openRaw,
+  openService,
+  type Service,
+} from '../clients.js'
 
 const NAMES = [
   'plain',
@@ -38,11 +44,13 @@ const VALUES: Array<[string, unknown]> = [
 
 describe.each(CLIENTS)('names and values over $client', (client) => {
   let service: Service
-  let raw: RawConnection
-  const prefix = `values {*} [${client.client}] ${crypto.randomUUID()}`
+  let raw: RawRedis
+  // On a cluster a prefix may have no braces: they would decide on the slot.
+  const glob = inject('redisCluster').length === 0 ? '{*}' : '*'
+  const prefix = `values ${glob} [${client.client}] ${crypto.randomUUID()}`
 
   beforeAll(async () => {
-    raw = await RawConnection.open(inject('redisUrl'))
+    raw = await openRaw()
     service = await openService(client, { keyPrefix: prefix })
   })
 
@@ -111,7 +119,7 @@ describe.each(CLIENTS)('names and values over $client', (client) => {
 
   test('stored text that is not JSON names its key and its field', async () => {
     const runId = await createRun()
-    const key = `${prefix}:run:${runId}`
+    const key = keysOf(prefix).runKey(runId)
     await raw.command('HSET', key, 'input', '{broken')
     const read = service.getRun(runId)
     await expect(read).rejects.toBeInstanceOf(RedisCorruptDataError)
@@ -122,7 +130,7 @@ describe.each(CLIENTS)('names and values over $client', (client) => {
   test('a key of another type is a named error and nothing changes', async () => {
     const runId = await createRun()
     const { stepId } = await service.insertStepState(runId, 's', 'rpc', {})
-    const history = `${prefix}:history:${runId}`
+    const history = keysOf(prefix).historyKey(runId)
     await raw.command('SET', history, 'not a list')
     const write = service.setStepResult(stepId, 1)
     await expect(write).rejects.toBeInstanceOf(RedisWrongTypeError)
