@@ -30,9 +30,16 @@ export type Client = (typeof CLIENTS)[number]
 const PARTITIONS = 16
 
 /** The server or the cluster of this run, as each client wants to be told. */
-export function connectionOf({ client }: Client): unknown {
+export function connectionOf(client: Client): unknown {
   const nodes = inject('redisCluster')
-  if (nodes.length === 0) return inject('redisUrl')
+  return nodes.length === 0 ? inject('redisUrl') : connectionTo(client, nodes)
+}
+
+/** A cluster, as each client wants to be told of it. */
+export function connectionTo(
+  { client }: Client,
+  nodes: readonly string[]
+): unknown {
   if (client === 'ioredis') return { nodes }
   return { rootNodes: nodes.map((url) => ({ url })) }
 }
