@@ -20,5 +20,9 @@ export {
   RedisCluster,
   type RedisClusterOptions,
 } from './redis-cluster.js'
+export {
+  RedisSentinels,
+  type RedisSentinelsOptions,
+} from './redis-sentinels.js'
 export { RedisServer, type RedisServerOptions } from './redis-server.js'
 export { WorkerProcess, type WorkerProcessOptions } from './worker-process.js'

@@ -1,10 +1,9 @@
-import { setTimeout } from 'node:timers/promises'
 import { RawCluster } from './raw-cluster.js'
 import { RawConnection } from './raw-connection.js'
 import { RedisServer } from './redis-server.js'
+import { until } from './until.js'
 
 const SLOTS = 16_384
-const FORM_DEADLINE_MS = 30_000
 const KEYS_AT_ONCE = '100'
 
 export interface RedisClusterOptions {
@@ -223,18 +222,5 @@ async function moveKeys(
     const move = ['MIGRATE', host, port, '', '0', '5000', 'KEYS', ...keys]
     await from.raw.command(...move)
     moved += keys.length
-  }
-}
-
-/** The servers tell nobody when they agree: all that is left is to ask. */
-export async function until(
-  holds: () => Promise<boolean>,
-  failure: string,
-  deadlineMs = FORM_DEADLINE_MS
-): Promise<void> {
-  const deadline = performance.now() + deadlineMs
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(failure)
-    await setTimeout(20)
   }
 }

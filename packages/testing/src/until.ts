@@ -1,0 +1,14 @@
+import { setTimeout } from 'node:timers/promises'
+
+/** Servers tell nobody when they agree with each other: all that is left is to ask. */
+export async function until(
+  holds: () => Promise<boolean>,
+  failure: string,
+  deadlineMs = 30_000
+): Promise<void> {
+  const deadline = performance.now() + deadlineMs
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(failure)
+    await setTimeout(20)
+  }
+}
