@@ -83,6 +83,17 @@ export class RedisLease {
     }
   }
 
+  /**
+   * Tells the lease what its renewal would only find out later: a script that
+   * checked the token refused it. The signal fires. Does nothing to a lease
+   * that is lost or released already.
+   *
+   * @param why For the message of the signal's reason.
+   */
+  lose(why: string): void {
+    if (this.state === 'held') this.#lose(why)
+  }
+
   async #renew(): Promise<void> {
     const sentAt = performance.now()
     try {

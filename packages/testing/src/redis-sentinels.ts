@@ -41,12 +41,14 @@ export class RedisSentinels {
     replicas = 2,
     downAfterMs = 500,
   }: RedisSentinelsOptions = {}): Promise<RedisSentinels> {
-    const master = await RedisServer.start()
+    // A master waits for more replicas by default, before it feeds the first.
+    const eager = ['--repl-diskless-sync-delay', '0']
+    const master = await RedisServer.start({ args: eager })
     const servers = [master]
     const sentinels: Sentinel[] = []
     const all = new RedisSentinels(servers, sentinels)
     try {
-      const args = ['--replicaof', master.host, String(master.port)]
+      const args = [...eager, '--replicaof', master.host, String(master.port)]
       while (servers.length <= replicas) {
         servers.push(await RedisServer.start({ args }))
       }
@@ -54,6 +56,7 @@ export class RedisSentinels {
       while (sentinels.length < SENTINELS) {
         sentinels.push(await Sentinel.start(watch))
       }
+      await until(() => isFeeding(master, replicas), 'a replica has no link')
       await until(() => all.#isReady(replicas), 'the sentinels are not ready')
     } catch (error) {
       await all.stop()
@@ -167,6 +170,16 @@ class Sentinel {
     await this.#process.exited
     await rm(this.#dir, { recursive: true, force: true })
   }
+}
+
+async function isFeeding(
+  master: RedisServer,
+  replicas: number
+): Promise<boolean> {
+  const raw = await RawConnection.open(master.url)
+  const info = String(await raw.command('INFO', 'replication'))
+  await raw.close()
+  return info.split('state=online').length - 1 === replicas
 }
 
 interface Watch {

@@ -72,6 +72,12 @@ export class RunFences {
     return lease === undefined || lease.state === 'released' ? '' : lease.token
   }
 
+  /** A script found that this context's lock of the run is lost. */
+  refused(runId: string): void {
+    const lease = this.#held.getStore()?.get(runId)?.lease
+    lease?.lose('a write with its token was refused')
+  }
+
   /**
    * Makes a call for the run. If Redis fails it (no answer, no memory), then
    * all later calls for the runs that this context holds fail alike: the engine

@@ -34,7 +34,7 @@ export class RunStateStore {
         },
       })
     )
-    assertAccepted(outcome, keys, runId)
+    assertAccepted(outcome, this.#context, runId)
   }
 
   async get(runId: string): Promise<Record<string, unknown>> {

@@ -100,7 +100,7 @@ export class RunStore {
     const outcome = await fences.guard(id, () =>
       runner.run(runScripts.updateRunStatus, call)
     )
-    assertAccepted(outcome, keys, id)
+    assertAccepted(outcome, this.#context, id)
     const kept = outcome.code === 'kept' ? outcome.detail[0] : status
     if (kept !== status) {
       onKept(`Run '${id}' stays '${kept}': a late '${status}' is ignored`)

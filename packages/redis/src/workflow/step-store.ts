@@ -195,13 +195,13 @@ export class StepStore {
       } as Record<Arg, string>,
     }
     const outcome = await fences.guard(runId, () => runner.run(script, call))
-    assertAccepted(outcome, keys, runId, stepName)
+    assertAccepted(outcome, this.#context, runId, stepName)
     return outcome as Outcome<StepCode>
   }
 
   #state(outcome: Outcome<string>, runId: string, stepName: string): StepState {
     const { keys } = this.#context
-    assertAccepted(outcome, keys, runId, stepName)
+    assertAccepted(outcome, this.#context, runId, stepName)
     return stepFromHash(toFields(outcome.detail), keys.stepKey(runId, stepName))
   }
 

@@ -59,19 +59,21 @@ export function createStoreContext(
 }
 
 /**
- * Turns a script's refusal into the error that names it.
+ * Turns a script's refusal into the error that names it. A lost lock is lost
+ * for the whole body, also if that makes nothing of the error.
  *
  * @throws RedisRunNotFoundError, RedisStepNotFoundError, RedisLockLostError
  */
 export function assertAccepted(
   { code }: Outcome<string>,
-  keys: KeySchema,
+  { keys, fences }: StoreContext,
   runId: string,
   stepName = ''
 ): void {
   if (code === 'no-run') throw new RedisRunNotFoundError(runId)
   if (code === 'no-step') throw new RedisStepNotFoundError(runId, stepName)
   if (code === 'lost') {
+    fences.refused(runId)
     const key = keys.lockKey(runId)
     throw new RedisLockLostError(
       key,

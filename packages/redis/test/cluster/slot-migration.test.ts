@@ -78,10 +78,10 @@ describe.each(CLIENTS)('a slot on the move over $client', (client) => {
   }
 
   test('is followed by every call, and no run notices', async () => {
-    let moving = true
+    const moved = new AbortController()
     const done: Array<[runId: string, n: number]> = []
     const load = async (lane: number) => {
-      for (let i = 0; moving; i++) {
+      for (let i = 0; !moved.signal.aborted; i++) {
         const n = lane * 100_000 + i
         done.push([await work(n), n])
       }
@@ -93,7 +93,7 @@ describe.each(CLIENTS)('a slot on the move over $client', (client) => {
       const [runId] = done.at(-1)!
       await move(keys.runKey(runId))
     }
-    moving = false
+    moved.abort()
     await Promise.all(loads)
     for (const [runId, n] of done) await expectComplete(runId, n)
     expect(await told('MOVED')).toBeGreaterThan(0)

@@ -68,6 +68,18 @@ describe.each(CLIENTS)('the run lock over $client', (client) => {
     expect(history.map(({ status }) => status)).toEqual(['pending'])
   })
 
+  test('who makes nothing of a refused write has lost the lock all the same', async () => {
+    let lost = false
+    const outcome = service.withRunLock(runId, async () => {
+      await takeOver()
+      await service.setStepResult(stepId, 1).catch(() => {
+        lost = true
+      })
+    })
+    await expect(outcome).rejects.toBeInstanceOf(RedisLockLostError)
+    expect(lost).toBe(true)
+  })
+
   test('inside its own lock a run needs no second one', async () => {
     const inner = service.withRunLock(runId, () =>
       service.withRunLock(runId, async () => 'in')
