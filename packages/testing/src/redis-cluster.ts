@@ -103,6 +103,19 @@ export class RedisCluster {
     }
   }
 
+  /** Waits until a replica of this master, which is gone, has its slots. */
+  async failedOverFrom({ id }: ClusterNode): Promise<void> {
+    await until(async () => {
+      const [replica] = this.replicas
+      const nodes = String(await replica!.raw.command('CLUSTER', 'NODES'))
+      const line = nodes.split('\n').find((line) => line.startsWith(id)) ?? ''
+      const info = String(await replica!.raw.command('CLUSTER', 'INFO'))
+      // A node without slots has eight fields.
+      const hasSlots = line.split(' ').length > 8
+      return !hasSlots && info.includes('cluster_state:ok')
+    }, 'no replica took over')
+  }
+
   /** Ends every node. Safe to call twice. */
   async stop(): Promise<void> {
     const nodes = [...this.masters, ...this.replicas]

@@ -1,5 +1,4 @@
 import {
-  RedisError,
   RedisLockLostError,
   RedisNotReplicatedError,
   type RedisWorkflowServiceOptions,
@@ -9,10 +8,10 @@ import {
   RedisSentinels,
   type RedisServer,
 } from '@pikku/redis-testing'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Client, CLIENTS, openService, type Service } from '../clients.js'
+import { Load, runningStep } from './load.js'
 
-const WIRE = { type: 'test' }
 const DURABLE = { durability: { replicas: 1, timeoutMs: 500 } }
 const CALL_TIMEOUT_MS = 15_000
 
@@ -50,14 +49,6 @@ describe.each(CLIENTS)('a failover by sentinels over $client', (client) => {
     await sentinels.stop()
   })
 
-  /** A run with a step that runs, recorded by every server. */
-  async function runningStep(service: Service) {
-    const runId = await service.createRun('wf', {}, false, 'h', WIRE)
-    const { stepId } = await service.insertStepState(runId, 's', 'rpc', {})
-    await service.setStepRunning(stepId)
-    return { runId, stepId }
-  }
-
   /** The replica stops, and nothing is left for it on its way. */
   async function cutOff(replica: RedisServer): Promise<void> {
     replica.pause()
@@ -77,43 +68,19 @@ describe.each(CLIENTS)('a failover by sentinels over $client', (client) => {
   test('under load: calls end in time, and no result that was confirmed by a replica is lost', async () => {
     await start(2)
     const service = await open(DURABLE)
-    const confirmed: Array<[runId: string, value: string]> = []
-    const errors: unknown[] = []
-    const over = new AbortController()
-    let slowestMs = 0
-    const work = async (lane: number) => {
-      for (let n = 0; !over.signal.aborted; n++) {
-        const startedAt = performance.now()
-        try {
-          const { runId, stepId } = await runningStep(service)
-          await service.setStepResult(stepId, `${lane} ${n}`)
-          confirmed.push([runId, `${lane} ${n}`])
-        } catch (error) {
-          errors.push(error)
-        }
-        slowestMs = Math.max(slowestMs, performance.now() - startedAt)
-      }
-    }
-    const load = Array.from({ length: 8 }, (_, lane) => work(lane))
-    await vi.waitUntil(() => confirmed.length >= 50, 10_000)
+    const load = new Load(service)
+    await load.progress(50)
     const [master] = sentinels.servers
     await master!.kill()
     await sentinels.failedOverFrom(master!)
-    const before = confirmed.length
-    await vi.waitUntil(() => confirmed.length >= before + 50, 30_000)
-    over.abort()
-    await Promise.all(load)
-
-    // Four calls each.
-    expect(slowestMs).toBeLessThan(4 * CALL_TIMEOUT_MS + 1_000)
-    expect(errors.filter((error) => !(error instanceof RedisError))).toEqual([])
-    for (const [runId, value] of confirmed) {
-      const step = await service.getStepState(runId, 's')
-      expect(step).toMatchObject({ status: 'succeeded', result: value })
-    }
+    await load.progress(50)
+    await load.stop()
+    await load.expectKept(CALL_TIMEOUT_MS)
+    expect(load.confirmed.length).toBeGreaterThan(100)
     console.log(
-      `${client.client}: ${confirmed.length} results kept, ` +
-        `${errors.length} calls ended in a named error`
+      `${client.client}: ${load.confirmed.length} results kept, ` +
+        `${load.errors.length} calls ended in a named error, ` +
+        `the slowest four took ${Math.round(load.slowestMs)} ms`
     )
   }, 120_000)
 
