@@ -3,7 +3,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 const SETUP = '@pikku/redis-testing'
 
 /** Suites that say nothing about where the keys are: they run everywhere. */
-const EVERYWHERE = ['engine', 'workflow', 'model']
+const EVERYWHERE = ['engine', 'workflow']
 
 /**
  * The same suites against a single server and against a cluster, and what is
@@ -19,7 +19,11 @@ export default defineConfig({
         test: {
           name: 'single',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, 'test/cluster/**'],
+          exclude: [
+            ...configDefaults.exclude,
+            'test/cluster/**',
+            'test/acl/**',
+          ],
           globalSetup: [`${SETUP}/vitest-global-setup`],
         },
       },
@@ -27,10 +31,20 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'cluster',
-          include: [...EVERYWHERE, 'cluster'].map(
+          include: [...EVERYWHERE, 'model', 'cluster'].map(
             (folder) => `test/${folder}/**/*.test.ts`
           ),
           globalSetup: [`${SETUP}/vitest-cluster-setup`],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'restricted user',
+          include: [...EVERYWHERE, 'acl'].map(
+            (folder) => `test/${folder}/**/*.test.ts`
+          ),
+          globalSetup: ['test/acl/setup.ts'],
         },
       },
     ],

@@ -48,7 +48,7 @@ export function connectionTo(
 export function openRaw(): Promise<RawRedis> {
   const nodes = inject('redisCluster')
   return nodes.length === 0
-    ? RawConnection.open(inject('redisUrl'))
+    ? RawConnection.open(inject('redisAdminUrl'))
     : RawCluster.open(nodes)
 }
 
@@ -61,6 +61,11 @@ export function keysOf(prefix: string): KeySchema {
   })
 }
 
+/** A prefix that no other test uses, under the one of the restricted user. */
+export function testPrefix(label?: string): string {
+  return `workflows:${uniquePrefix(label)}`
+}
+
 /** A service of its own prefix, on the Redis of this run or another one. */
 export async function openService(
   client: Client,
@@ -68,7 +73,7 @@ export async function openService(
   connection: unknown = connectionOf(client)
 ): Promise<Service> {
   const service = new client.Service(connection, {
-    keyPrefix: uniquePrefix(),
+    keyPrefix: testPrefix(),
     wireQueues: false,
     ...options,
   })

@@ -3,6 +3,8 @@ import type { ProvidedContext } from 'vitest'
 declare module 'vitest' {
   interface ProvidedContext {
     redisUrl: string
+    /** The same server, without restrictions. */
+    redisAdminUrl: string
     /** The masters of a cluster; empty for a single server. */
     redisCluster: string[]
   }
@@ -14,5 +16,5 @@ declare module 'vitest' {
  */
 export type RedisProvidedContext = Pick<
   ProvidedContext,
-  'redisUrl' | 'redisCluster'
+  'redisUrl' | 'redisAdminUrl' | 'redisCluster'
 >

@@ -10,6 +10,7 @@ export default async function provideRedis(
   const redis = await findRedis({ log: (line) => console.log(line) })
   console.log(redis.description)
   project.provide('redisUrl', redis.url)
+  project.provide('redisAdminUrl', redis.url)
   project.provide('redisCluster', [])
   process.env['REDIS_TEST_URL'] = redis.url
   return async () => {

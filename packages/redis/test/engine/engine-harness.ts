@@ -1,9 +1,13 @@
 import type { JobOptions, QueueService } from '@pikku/core/queue'
 import type { StepState } from '@pikku/core/workflow'
 import type { RedisWorkflowServiceOptions } from '@pikku/redis'
-import { uniquePrefix } from '@pikku/redis-testing'
 import { expect } from 'vitest'
-import { type Client, openService, type Service } from '../clients.js'
+import {
+  type Client,
+  openService,
+  type Service,
+  testPrefix,
+} from '../clients.js'
 import { Application, type Message } from './application.js'
 
 export type { Rpc, StepWire } from './application.js'
@@ -60,7 +64,7 @@ export class EngineHarness extends Application {
   service!: Service
   readonly #client: Client
   readonly #url: string | undefined
-  readonly #prefix = uniquePrefix()
+  readonly #prefix = testPrefix()
   readonly #opened: Service[] = []
 
   private constructor(client: Client, url: string | undefined) {

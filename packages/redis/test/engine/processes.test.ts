@@ -1,7 +1,6 @@
 import { WorkflowCancelledException } from '@pikku/core/workflow'
-import { uniquePrefix } from '@pikku/redis-testing'
 import { afterEach, describe, expect, test } from 'vitest'
-import { CLIENTS, connectionOf } from '../clients.js'
+import { CLIENTS, connectionOf, testPrefix } from '../clients.js'
 import {
   done,
   EngineHarness,
@@ -143,7 +142,7 @@ describe.each(CLIENTS)('runs of many processes over $client', (client) => {
 
     const queue = new TestQueue()
     const connection = connectionOf(client)
-    const given = new client.Service(connection, queue, uniquePrefix())
+    const given = new client.Service(connection, queue, testPrefix())
     await given.init()
     const wire = { type: 'test' }
     const { rpc } = engine

@@ -2,7 +2,7 @@ import { KeySchema } from '@pikku/redis-core'
 import { RedisCluster } from '@pikku/redis-testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENTS, connectionTo, openService, type Service } from '../clients.js'
-import { Load } from './load.js'
+import { Load } from '../load.js'
 
 const CALL_TIMEOUT_MS = 20_000
 const PARTITIONS = 6
@@ -34,7 +34,7 @@ describe.each(CLIENTS)('a failover in a cluster over $client', (client) => {
   test('under load: calls end in time, and no result that was confirmed by a replica is lost', async () => {
     const load = new Load(service)
     await load.progress(50)
-    const [runId] = load.confirmed.at(-1)!
+    const { runId } = load.confirmed.at(-1)!
     const slot = await cluster.slotOf(keys.runKey(runId))
     const master = await cluster.ownerOf(slot)
     await master.server.kill()
@@ -43,10 +43,6 @@ describe.each(CLIENTS)('a failover in a cluster over $client', (client) => {
     await load.stop()
     await load.expectKept(CALL_TIMEOUT_MS)
     expect(load.confirmed.length).toBeGreaterThan(100)
-    console.log(
-      `${client.client}: ${load.confirmed.length} results kept, ` +
-        `${load.errors.length} calls ended in a named error, ` +
-        `the slowest four took ${Math.round(load.slowestMs)} ms`
-    )
+    console.log(`${client.client}: ${load.summary()}`)
   }, 120_000)
 })

@@ -10,7 +10,7 @@ import {
 } from '@pikku/redis-testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Client, CLIENTS, openService, type Service } from '../clients.js'
-import { Load, runningStep } from './load.js'
+import { Load, runningStep } from '../load.js'
 
 const DURABLE = { durability: { replicas: 1, timeoutMs: 500 } }
 const CALL_TIMEOUT_MS = 15_000
@@ -77,11 +77,7 @@ describe.each(CLIENTS)('a failover by sentinels over $client', (client) => {
     await load.stop()
     await load.expectKept(CALL_TIMEOUT_MS)
     expect(load.confirmed.length).toBeGreaterThan(100)
-    console.log(
-      `${client.client}: ${load.confirmed.length} results kept, ` +
-        `${load.errors.length} calls ended in a named error, ` +
-        `the slowest four took ${Math.round(load.slowestMs)} ms`
-    )
+    console.log(`${client.client}: ${load.summary()}`)
   }, 120_000)
 
   test('loses a result that no replica had, without durability', async () => {

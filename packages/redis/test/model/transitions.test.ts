@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type RawRedis, uniquePrefix } from '@pikku/redis-testing'
+import type { RawRedis } from '@pikku/redis-testing'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -8,6 +8,7 @@ import {
   openRaw,
   openService,
   type Service,
+  testPrefix,
 } from '../clients.js'
 import { expectStepsAgreeWithHistory } from '../faults/agreement.js'
 import { type Answer, answerOf, RunModel } from './run-model.js'
@@ -127,7 +128,7 @@ function answered(value: unknown): Answer {
 }
 
 describe('transitions in any order, some at once', () => {
-  const prefix = uniquePrefix()
+  const prefix = testPrefix()
   let services: Service[]
   let raw: RawRedis
 

@@ -1,5 +1,5 @@
 import { RedisLockLostError, RedisLockTimeoutError } from '@pikku/redis'
-import { type RawRedis, uniquePrefix } from '@pikku/redis-testing'
+import type { RawRedis } from '@pikku/redis-testing'
 import {
   afterAll,
   beforeAll,
@@ -15,10 +15,11 @@ import {
   openRaw,
   openService,
   type Service,
+  testPrefix,
 } from '../clients.js'
 
 describe.each(CLIENTS)('the run lock over $client', (client) => {
-  const keyPrefix = uniquePrefix('fencing')
+  const keyPrefix = testPrefix('fencing')
   let service: Service
   let raw: RawRedis
   let runId: string

@@ -8,7 +8,13 @@ import {
 } from '@pikku/redis'
 import type { RawRedis } from '@pikku/redis-testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { CLIENTS, openRaw, openService, type Service } from '../clients.js'
+import {
+  CLIENTS,
+  openRaw,
+  openService,
+  type Service,
+  testPrefix,
+} from '../clients.js'
 
 const WIRE = { type: 'test' }
 
@@ -20,7 +26,7 @@ describe.each(CLIENTS)('transitions over $client', (client) => {
 
   beforeAll(async () => {
     raw = await openRaw()
-    prefix = `transitions-${crypto.randomUUID()}`
+    prefix = testPrefix('transitions')
     service = await openService(client, { keyPrefix: prefix })
   })
 

@@ -47,7 +47,7 @@ describe.each(CLIENTS)('names and values over $client', (client) => {
   let raw: RawRedis
   // On a cluster a prefix may have no braces: they would decide on the slot.
   const glob = inject('redisCluster').length === 0 ? '{*}' : '*'
-  const prefix = `values ${glob} [${client.client}] ${crypto.randomUUID()}`
+  const prefix = `workflows:values ${glob} [${client.client}] ${crypto.randomUUID()}`
 
   beforeAll(async () => {
     raw = await openRaw()

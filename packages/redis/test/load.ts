@@ -1,6 +1,13 @@
 import { RedisError } from '@pikku/redis'
 import { expect, vi } from 'vitest'
-import type { Service } from '../clients.js'
+import type { Service } from './clients.js'
+
+/** A result that its caller was told is recorded, and when. */
+export interface Confirmed {
+  readonly runId: string
+  readonly result: string
+  readonly at: number
+}
 
 const LANES = 8
 const WIRE = { type: 'test' }
@@ -10,7 +17,7 @@ const CALLS = 4
 /** Results that are recorded without a pause, and what became of the calls. */
 export class Load {
   /** What was recorded, as far as the caller was told. */
-  readonly confirmed: Array<[runId: string, result: string]> = []
+  readonly confirmed: Confirmed[] = []
   readonly errors: unknown[] = []
   slowestMs = 0
   readonly #service: Service
@@ -36,17 +43,34 @@ export class Load {
     await Promise.all(this.#lanes)
   }
 
-  /**
-   * Every call ended in time, well or in a named error, and every result that
-   * was confirmed is there.
-   */
+  /** Every call ended in time, well or in a named error; nothing is lost. */
   async expectKept(callTimeoutMs: number): Promise<void> {
+    this.expectEnded(callTimeoutMs)
+    expect(await this.lost()).toEqual([])
+  }
+
+  expectEnded(callTimeoutMs: number): void {
     expect(this.errors.filter((e) => !(e instanceof RedisError))).toEqual([])
     expect(this.slowestMs).toBeLessThan(CALLS * callTimeoutMs + 1_000)
-    for (const [runId, result] of this.confirmed) {
-      const step = await this.#service.getStepState(runId, 's')
-      expect(step).toMatchObject({ status: 'succeeded', result })
+  }
+
+  /** What was confirmed and is not there any more. */
+  async lost(): Promise<Confirmed[]> {
+    const lost: Confirmed[] = []
+    for (const each of this.confirmed) {
+      const steps = await this.#service.getRunHistory(each.runId)
+      if (steps[0]?.result !== each.result) lost.push(each)
     }
+    return lost
+  }
+
+  summary(): string {
+    const { confirmed, errors, slowestMs } = this
+    return (
+      `${confirmed.length} results confirmed, ` +
+      `${errors.length} calls ended in a named error, ` +
+      `the slowest ${CALLS} took ${Math.round(slowestMs)} ms`
+    )
   }
 
   async #work(lane: number): Promise<void> {
@@ -54,8 +78,9 @@ export class Load {
       const startedAt = performance.now()
       try {
         const { runId, stepId } = await runningStep(this.#service)
-        await this.#service.setStepResult(stepId, `${lane} ${n}`)
-        this.confirmed.push([runId, `${lane} ${n}`])
+        const result = `${lane} ${n}`
+        await this.#service.setStepResult(stepId, result)
+        this.confirmed.push({ runId, result, at: performance.now() })
       } catch (error) {
         this.errors.push(error)
       }
