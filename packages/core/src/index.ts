@@ -14,6 +14,7 @@ export {
 } from './key-schema.js'
 export { type LockOptions, resolveLockOptions } from './lock-options.js'
 export { resolveRunnerOptions } from './runner-options.js'
+export { wholeNumber } from './whole-number.js'
 export { RedisLease } from './redis-lease.js'
 export {
   type AcquireOptions,

@@ -15,7 +15,7 @@ export interface RunnerOptions {
    * client's own settings.
    * @default 10000
    */
-  timeoutMs?: number
+  callTimeoutMs?: number
   /**
    * Waits for replicas after each write that somebody acts on next.
    * @default none: a write counts when the master has it
@@ -25,11 +25,14 @@ export interface RunnerOptions {
 
 /** @throws RedisOptionsError that names the option, its value and its range. */
 export function resolveRunnerOptions({
-  timeoutMs = 10_000,
+  callTimeoutMs = 10_000,
   durability,
-}: RunnerOptions): { timeoutMs: number; durability: Durability | undefined } {
-  wholeNumber('timeoutMs', timeoutMs, 1)
-  if (durability === undefined) return { timeoutMs, durability }
+}: RunnerOptions): {
+  callTimeoutMs: number
+  durability: Durability | undefined
+} {
+  wholeNumber('callTimeoutMs', callTimeoutMs, 1)
+  if (durability === undefined) return { callTimeoutMs, durability }
   if (typeof durability !== 'object' || durability === null) {
     throw new RedisOptionsError('durability must be an object')
   }
@@ -40,14 +43,14 @@ export function resolveRunnerOptions({
     )
   }
   return {
-    timeoutMs,
+    callTimeoutMs,
     durability: {
       replicas: wholeNumber('durability.replicas', durability.replicas, 1),
       timeoutMs: wholeNumber(
         'durability.timeoutMs',
         durability.timeoutMs,
         1,
-        timeoutMs - 1
+        callTimeoutMs - 1
       ),
     },
   }

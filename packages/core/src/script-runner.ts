@@ -22,8 +22,8 @@ const LONGEST_PAUSE_MS = 500
 export interface CallOptions {
   /**
    * How long this call may take, repetitions included, in ms; never longer
-   * than the runner's own `timeoutMs`.
-   * @default the runner's `timeoutMs`
+   * than the runner's own `callTimeoutMs`.
+   * @default the runner's `callTimeoutMs`
    */
   timeoutMs?: number
 }
@@ -52,9 +52,9 @@ export class ScriptRunner {
 
   /** @throws RedisOptionsError that names the option. */
   constructor(adapter: RedisAdapter, options: RunnerOptions = {}) {
-    const { timeoutMs, durability } = resolveRunnerOptions(options)
+    const { callTimeoutMs, durability } = resolveRunnerOptions(options)
     this.#adapter = adapter
-    this.#timeoutMs = timeoutMs
+    this.#timeoutMs = callTimeoutMs
     this.#durability = durability
   }
 

@@ -57,7 +57,7 @@ export function defineFaultContract(
       direct = create(serverUrl())
       await adapter.open()
       await direct.open()
-      runner = new ScriptRunner(adapter, { timeoutMs: TIMEOUT_MS })
+      runner = new ScriptRunner(adapter, { callTimeoutMs: TIMEOUT_MS })
       await bump(keyOf())
     })
 

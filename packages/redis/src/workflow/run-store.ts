@@ -87,14 +87,14 @@ export class RunStore {
     output: unknown,
     error: SerializedError | undefined
   ): Promise<void> {
-    const { runner, keys, fences, encode, onKept } = this.#context
+    const { runner, keys, fences, encode, encodeError, onKept } = this.#context
     const call = {
       keys: { run: keys.runKey(id), lock: keys.lockKey(id) },
       args: {
         fence: fences.tokenOf(id),
         status,
         output: encode(output, `The output of run '${id}'`),
-        error: encode(error, `The error of run '${id}'`),
+        error: encodeError(error, `The error of run '${id}'`),
       },
     }
     const outcome = await fences.guard(id, () =>

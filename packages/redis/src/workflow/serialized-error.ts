@@ -23,6 +23,35 @@ export function serializeError(error: unknown): SerializedError {
   }
 }
 
+/** The most bytes that a character of a text can need as JSON: \\u0000. */
+const JSON_BYTES = 6
+/** What the field names, the name and the code of an error need at most. */
+const ROOM = 512
+
+/**
+ * The error in at most so many bytes of JSON. A failure that cannot be recorded
+ * would leave its step running: rather lose the end of its message, and of its
+ * stack before that.
+ *
+ * @param maxBytes 1024 at least.
+ */
+export function clipError(
+  error: SerializedError | undefined,
+  maxBytes: number
+): SerializedError | undefined {
+  if (error === undefined) return undefined
+  if (Buffer.byteLength(JSON.stringify(error)) <= maxBytes) return error
+  let left = Math.floor((maxBytes - ROOM) / JSON_BYTES)
+  const take = (text: string) => {
+    const kept = text.slice(0, left).toWellFormed()
+    left -= kept.length
+    return kept.length < text.length ? `${kept}…` : kept
+  }
+  const clipped: SerializedError = { ...error, message: take(error.message) }
+  if (error.stack !== undefined) clipped.stack = take(error.stack)
+  return clipped
+}
+
 function isErrorLike(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'message' in value
 }

@@ -85,7 +85,7 @@ export class StepStore {
 
   async fail(stepId: string, error: unknown): Promise<void> {
     const kept = await this.#transition(stepScripts.failStep, stepId, {
-      error: this.#context.encode(
+      error: this.#context.encodeError(
         serializeError(error),
         `The error of step '${stepId}'`
       ),

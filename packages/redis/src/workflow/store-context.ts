@@ -10,10 +10,8 @@ import {
 } from '@pikku/redis-core'
 import { encodeJson } from './json.js'
 import { RunFences } from './run-fences.js'
-import {
-  type RedisWorkflowServiceOptions,
-  runnerOptions,
-} from './workflow-options.js'
+import { clipError, type SerializedError } from './serialized-error.js'
+import type { RedisWorkflowServiceOptions } from './workflow-options.js'
 
 /** How many slots a cluster's runs are spread over if nobody says. */
 const CLUSTER_PARTITIONS = 16
@@ -28,6 +26,11 @@ export interface StoreContext {
   readonly fences: RunFences
   /** A value as JSON within the size limit: see {@link encodeJson}. */
   readonly encode: (value: unknown, what: string) => string
+  /** An error as JSON, cut to the size limit: it has to be recorded. */
+  readonly encodeError: (
+    error: SerializedError | undefined,
+    what: string
+  ) => string
   /** Told of a write that came too late and changed nothing. */
   readonly onKept: (message: string) => void
 }
@@ -41,7 +44,7 @@ export function createStoreContext(
   const { keyPrefix, lock, maxValueBytes = MAX_VALUE_BYTES } = options
   const spread = adapter.topology === 'cluster' ? CLUSTER_PARTITIONS : undefined
   const partitions = options.partitions ?? spread
-  const runner = new ScriptRunner(adapter, runnerOptions(options))
+  const runner = new ScriptRunner(adapter, options)
   return {
     runner,
     keys: new KeySchema({ prefix: keyPrefix, partitions }),
@@ -54,6 +57,8 @@ export function createStoreContext(
     }),
     fences: new RunFences(),
     encode: (value, what) => encodeJson(value, what, maxValueBytes),
+    encodeError: (error, what) =>
+      encodeJson(clipError(error, maxValueBytes), what, maxValueBytes),
     onKept: warn,
   }
 }

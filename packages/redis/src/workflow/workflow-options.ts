@@ -9,6 +9,7 @@ import {
   RedisOptionsError,
   resolveLockOptions,
   resolveRunnerOptions,
+  wholeNumber,
 } from '@pikku/redis-core'
 
 export interface RedisWorkflowServiceOptions extends WorkflowQueueOptions {
@@ -44,7 +45,8 @@ export interface RedisWorkflowServiceOptions extends WorkflowQueueOptions {
    */
   durability?: Durability
   /**
-   * The largest value (input, result, variable, error) as JSON, in bytes.
+   * The largest value (input, result, variable) as JSON, in bytes, from 1024
+   * on. A larger one is a `RedisValueTooLargeError`; a larger error is cut.
    * @default 16777216
    */
   maxValueBytes?: number
@@ -56,6 +58,11 @@ export interface RedisWorkflowServiceOptions extends WorkflowQueueOptions {
   /** Told of every write, for a copy elsewhere. */
   mirror?: WorkflowRunMirror
 }
+
+/** Room for an error that says that something was too large. */
+const SMALLEST_LIMIT = 1_024
+/** What Redis takes as one string, unless `proto-max-bulk-len` says more. */
+const LARGEST_VALUE = 512 * 1024 * 1024
 
 const KNOWN: Record<keyof RedisWorkflowServiceOptions, true> = {
   keyPrefix: true,
@@ -93,23 +100,17 @@ export function resolveWorkflowOptions(
   if (queue !== undefined && !isQueueService(queue)) {
     throw new RedisOptionsError('queue is not a QueueService: it has no add()')
   }
-  const { maxValueBytes } = given
-  if (maxValueBytes !== undefined && !(Number(maxValueBytes) >= 1)) {
-    throw new RedisOptionsError(
-      `maxValueBytes must be a number from 1 on, not ${String(maxValueBytes)}`
+  if (given.maxValueBytes !== undefined) {
+    wholeNumber(
+      'maxValueBytes',
+      given.maxValueBytes,
+      SMALLEST_LIMIT,
+      LARGEST_VALUE
     )
   }
   resolveLockOptions(given.lock)
-  runnerOptions(given)
+  resolveRunnerOptions(given)
   return given
-}
-
-/** @throws RedisOptionsError that names the option. */
-export function runnerOptions({
-  callTimeoutMs,
-  durability,
-}: RedisWorkflowServiceOptions): ReturnType<typeof resolveRunnerOptions> {
-  return resolveRunnerOptions({ timeoutMs: callTimeoutMs, durability })
 }
 
 function gather(second: unknown, third: unknown): RedisWorkflowServiceOptions {
