@@ -1,7 +1,7 @@
 import { RedisOptionsError } from './errors.js'
 
 /** The longest delay that a timer of Node takes, in ms. */
-export const MAX_TIMER_MS = 2 ** 31 - 1
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** @throws RedisOptionsError that names the option, its value and its range. */
 export function wholeNumber(

@@ -59,7 +59,7 @@ export interface NodeRedisSentinel extends Common {
   ): Promise<unknown>
 }
 
-export interface NodeRedisSentinelLease {
+interface NodeRedisSentinelLease {
   sendCommand(
     isReadonly: boolean | undefined,
     args: string[],
