@@ -144,7 +144,7 @@ export class IoRedisAdapter implements RedisAdapter {
       const cause = reason ?? error
       throw new RedisConnectionError(
         `Cannot connect to Redis at ${address(this.client)}: ` +
-          (cause instanceof Error ? cause.message : String(cause)),
+          reasonOf(cause),
         { cause }
       )
     } finally {
@@ -280,3 +280,11 @@ function asError(error: unknown): Error {
 }
 
 function ignore(): undefined {}
+
+/** A cluster says only that it has no slots; why is with the last node. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  const { lastNodeError } = cause as { lastNodeError?: unknown }
+  const why = lastNodeError instanceof Error ? ` ${lastNodeError.message}` : ''
+  return `${cause.message}${why}`
+}
