@@ -38,6 +38,8 @@ export class NodeRedisAdapter implements RedisAdapter {
   readonly client: AnyNodeRedisClient
   readonly topology: 'single' | 'cluster'
   readonly #owned: boolean
+  /** A sentinel that may have several connections to the master. */
+  readonly #pooled: boolean
   #opening: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #subscriber: Promise<AnyNodeRedisClient> | undefined
@@ -61,6 +63,7 @@ export class NodeRedisAdapter implements RedisAdapter {
     this.client = isNodeRedisClient(connection)
       ? connection
       : create(connection)
+    this.#pooled = isNodeRedisSentinel(this.client) && !hasOneMaster(connection)
     this.topology = isNodeRedisCluster(this.client) ? 'cluster' : 'single'
     refuseKeyPrefix(this.client)
     // Without a listener an 'error' event ends the process; calls report them.
@@ -100,7 +103,7 @@ export class NodeRedisAdapter implements RedisAdapter {
     commands: readonly RedisCommand[]
   ): Promise<Array<RedisReply | Error>> {
     const { client } = this
-    if (isNodeRedisSentinel(client) && client.isOpen) {
+    if (this.#pooled && isNodeRedisSentinel(client) && client.isOpen) {
       return this.#sendAllLeased(client, commands)
     }
     // node-redis writes the commands of one tick in one go, in their order.
@@ -138,7 +141,10 @@ export class NodeRedisAdapter implements RedisAdapter {
     return client.sendCommand(args, COMMAND_OPTIONS)
   }
 
-  /** A sentinel has a pool of connections to the master: one takes them all. */
+  /**
+   * One connection of the pool takes them all. Only where it has to: a lease
+   * makes a class with every command of node-redis, which takes some 30 ms.
+   */
   async #sendAllLeased(
     client: NodeRedisSentinel,
     commands: readonly RedisCommand[]
@@ -343,3 +349,10 @@ function asError(error: unknown): Error {
 }
 
 function ignore(): undefined {}
+
+/** Whether these are options of a sentinel with one connection to the master. */
+function hasOneMaster(connection: unknown): boolean {
+  if (isNodeRedisClient(connection)) return false
+  const { masterPoolSize = 1 } = (connection ?? {}) as RedisSentinelOptions
+  return masterPoolSize === 1
+}
