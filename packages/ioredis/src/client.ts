@@ -18,6 +18,7 @@ export interface IoRedisClient {
   subscribe(channel: string): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
   on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'end', listener: () => void): unknown
   on(
     event: 'message',
     listener: (channel: string, message: string) => void

@@ -21,6 +21,8 @@ import { toError, toReply } from './reply.js'
 
 /** ioredis's own default, in ms. */
 const CONNECT_TIMEOUT_MS = 10_000
+/** ioredis gives a server 2 s to say goodbye, in ms. */
+const DISCONNECT_TIMEOUT_MS = 3_000
 
 /** `RedisAdapter` over ioredis 5 and 6, a single server or a cluster. */
 export class IoRedisAdapter implements RedisAdapter {
@@ -133,14 +135,14 @@ export class IoRedisAdapter implements RedisAdapter {
     }
     this.client.on('error', remember)
     try {
-      if (this.#owned) {
-        if (this.client.status !== 'ready') await connectOnce(this.client)
-      } else {
-        await within(connectTimeoutMs(this.client), this.client.call('PING'))
-      }
+      // ioredis limits how long the socket may take, not the server's answer.
+      const ready = this.#owned
+        ? connectOnce(this.client)
+        : this.client.call('PING')
+      await within(connectTimeoutMs(this.client), ready)
     } catch (error) {
       // On a client that has ended it would hide the errors of the next try.
-      if (this.#owned && this.client.status !== 'end') this.client.disconnect()
+      if (this.#owned) await disconnected(this.client)
       const cause = reason ?? error
       throw new RedisConnectionError(
         `Cannot connect to Redis at ${address(this.client)}: ` +
@@ -218,6 +220,7 @@ function create(connection: unknown): IoRedisClient {
  * the process alive, and be in no state to be connected again.
  */
 async function connectOnce(client: IoRedisClient): Promise<void> {
+  if (client.status === 'ready') return
   const options = client.options as Record<string, unknown>
   const strategy = client.isCluster ? 'clusterRetryStrategy' : 'retryStrategy'
   const original = options[strategy]
@@ -227,6 +230,16 @@ async function connectOnce(client: IoRedisClient): Promise<void> {
   } finally {
     options[strategy] = original
   }
+}
+
+/** Until it has ended the client takes no further connect(). */
+async function disconnected(client: IoRedisClient): Promise<void> {
+  if (client.status === 'end') return
+  const ended = new Promise<void>((resolve) => {
+    client.on('end', resolve)
+  })
+  client.disconnect()
+  await within(DISCONNECT_TIMEOUT_MS, ended).catch(ignore)
 }
 
 /** Scripts, channels and tools would disagree about where the keys are. */

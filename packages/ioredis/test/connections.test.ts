@@ -1,4 +1,5 @@
-import { RedisOptionsError } from '@pikku/redis-core'
+import { RedisConnectionError, RedisOptionsError } from '@pikku/redis-core'
+import { RedisServer } from '@pikku/redis-testing'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterEach, describe, expect, inject, test } from 'vitest'
@@ -23,6 +24,24 @@ describe('connections of the ioredis adapter', () => {
     await adapter.close()
     expect(await client.ping()).toBe('PONG')
     expect(adapter.client).toBe(client)
+  })
+
+  test('a server that accepts and says nothing is an error in the connect timeout', async () => {
+    const server = await RedisServer.start()
+    server.pause()
+    const adapter = new IoRedisAdapter({
+      host: server.host,
+      port: server.port,
+      connectTimeout: 300,
+    })
+    const opening = adapter.open()
+    await expect(opening).rejects.toBeInstanceOf(RedisConnectionError)
+    await expect(opening).rejects.toThrow(/no answer within 300 ms/)
+    server.resume()
+    await adapter.open()
+    expect(await adapter.send({ key: null, args: ['PING'] })).toBe('PONG')
+    await adapter.close()
+    await server.stop()
   })
 
   test('a client that adds a keyPrefix of its own is refused', () => {

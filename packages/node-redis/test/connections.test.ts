@@ -1,4 +1,5 @@
 import { RedisConnectionError, RedisOptionsError } from '@pikku/redis-core'
+import { RedisServer } from '@pikku/redis-testing'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { describe, expect, inject, test } from 'vitest'
@@ -21,6 +22,23 @@ describe('connections of the node-redis adapter', () => {
     await expect(adapter.open()).rejects.toBeInstanceOf(RedisConnectionError)
     await expect(adapter.open()).rejects.toThrow(/client\.connect\(\)/)
     await adapter.close()
+  })
+
+  test('a server that accepts and says nothing is an error in the connect timeout', async () => {
+    const server = await RedisServer.start()
+    server.pause()
+    const adapter = new NodeRedisAdapter({
+      url: server.url,
+      socket: { connectTimeout: 300 },
+    })
+    const opening = adapter.open()
+    await expect(opening).rejects.toBeInstanceOf(RedisConnectionError)
+    await expect(opening).rejects.toThrow(/no answer within 300 ms/)
+    server.resume()
+    await adapter.open()
+    expect(await adapter.send({ key: null, args: ['PING'] })).toBe('PONG')
+    await adapter.close()
+    await server.stop()
   })
 
   test('a client that adds a keyPrefix of its own is refused', () => {
