@@ -7,6 +7,7 @@ export {
 } from './adapter.js'
 export * from './errors.js'
 export {
+  type IndexKeys,
   KeySchema,
   type KeySchemaOptions,
   type RunKeys,

@@ -26,6 +26,16 @@ export interface RunKeys {
   steps: string
   history: string
   state: string
+  pendingSteps: string
+}
+
+/** The indexes that a run is in: one set of them for each partition. */
+export interface IndexKeys {
+  listing: string
+  counts: string
+  idle: string
+  pending: string
+  leases: string
 }
 
 const MAX_PARTITIONS = 16_384
@@ -108,6 +118,39 @@ export class KeySchema {
     return `${this.prefix}:version:${name(workflowName)}:${name(graphHash)}`
   }
 
+  /** The steps of a run that wait to be dispatched; its scores are since when. */
+  pendingStepsKey(runId: string): string {
+    return `${this.#tagged(runId)}:pending:${part(runId)}`
+  }
+
+  /** The indexes that hold a run, in its own slot. */
+  indexKeys(runId: string): IndexKeys {
+    return indexKeysOf(this.#tagged(runId))
+  }
+
+  /** All indexes: one set on a single server, one per partition otherwise. */
+  allIndexKeys(): IndexKeys[] {
+    if (this.partitions === undefined) return [indexKeysOf(this.prefix)]
+    return Array.from({ length: this.partitions }, (_, partition) =>
+      indexKeysOf(`${this.prefix}:{${partition}}`)
+    )
+  }
+
+  /** The lock of the one process that recovers. */
+  recoveryLockKey(): string {
+    return `${this.prefix}:recovery-lock`
+  }
+
+  /** A lease's member in its index: see the script `recover-step`. */
+  stepLease(runId: string, stepName: string, attempt: number): string {
+    return `${attempt}:${runId}:${stepName}`
+  }
+
+  /** The run and the step of a lease. */
+  parseStepLease(lease: string): StepIdParts {
+    return this.parseStepId(`${lease.slice(lease.indexOf(':') + 1)}:`)
+  }
+
   /** Holds how the prefix was laid out when it was first used. */
   layoutKey(): string {
     return `${this.prefix}:layout`
@@ -121,6 +164,7 @@ export class KeySchema {
       steps: this.stepsKey(runId),
       history: this.historyKey(runId),
       state: this.runStateKey(runId),
+      pendingSteps: this.pendingStepsKey(runId),
     }
   }
 
@@ -153,6 +197,16 @@ export class KeySchema {
   #tagged(runId: string): string {
     if (this.partitions === undefined) return this.prefix
     return `${this.prefix}:{${partitionOf(runId, this.partitions)}}`
+  }
+}
+
+function indexKeysOf(tagged: string): IndexKeys {
+  return {
+    listing: `${tagged}:index:runs`,
+    counts: `${tagged}:index:counts`,
+    idle: `${tagged}:index:idle`,
+    pending: `${tagged}:index:pending`,
+    leases: `${tagged}:index:leases`,
   }
 }
 

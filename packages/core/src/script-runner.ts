@@ -205,9 +205,12 @@ function prepare(
     args.push(checked(script, `further argument ${i}`, value))
   }
   return {
-    keys: script.keys.map((name) =>
-      checked(script, `key '${name}'`, call.keys[name])
-    ),
+    keys: [
+      ...script.keys.map((name) =>
+        checked(script, `key '${name}'`, call.keys[name])
+      ),
+      ...(call.moreKeys ?? []),
+    ],
     args,
     operation: randomBytes(9).toString('base64url'),
   }

@@ -46,6 +46,8 @@ export interface ScriptCall<Key extends string, Arg extends string> {
   args: Record<Arg, string | number>
   /** Only for a script that is variadic: field, value, field, value. */
   rest?: readonly string[]
+  /** Only for a script whose header lists 'KEYS rest': keys after the others. */
+  moreKeys?: readonly string[]
 }
 
 export function defineScript<Key extends string, Arg extends string, Result>(

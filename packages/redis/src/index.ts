@@ -1,5 +1,6 @@
 import type { QueueService } from '@pikku/core/queue'
 import { IoRedisAdapter, type IoRedisConnection } from '@pikku/redis-ioredis'
+import { BaseRedisWorkflowRunService } from './workflow/base-workflow-run-service.js'
 import { BaseRedisWorkflowService } from './workflow/base-workflow-service.js'
 import {
   type RedisWorkflowServiceOptions,
@@ -25,6 +26,33 @@ export class RedisWorkflowService extends BaseRedisWorkflowService {
     connection: IoRedisConnection,
     queue: QueueService | undefined,
     keyPrefix?: string
+  )
+  constructor(
+    connection: IoRedisConnection,
+    keyPrefix: string | undefined,
+    options?: RedisWorkflowServiceOptions
+  )
+  constructor(
+    connection?: IoRedisConnection,
+    second?: unknown,
+    third?: unknown
+  ) {
+    const options = resolveWorkflowOptions(second, third)
+    super(IoRedisAdapter.from(connection), options)
+  }
+}
+
+/** Finds, shows and deletes workflow runs on Redis, through ioredis. */
+export class RedisWorkflowRunService extends BaseRedisWorkflowRunService {
+  /**
+   * @param connection A client (shared, never closed here), a client of a
+   *   cluster, a connection string, options of the client, an adapter, or
+   *   nothing for localhost:6379.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: IoRedisConnection,
+    options?: RedisWorkflowServiceOptions
   )
   constructor(
     connection: IoRedisConnection,

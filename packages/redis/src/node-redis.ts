@@ -3,6 +3,7 @@ import {
   NodeRedisAdapter,
   type NodeRedisConnection,
 } from '@pikku/redis-node-redis'
+import { BaseRedisWorkflowRunService } from './workflow/base-workflow-run-service.js'
 import { BaseRedisWorkflowService } from './workflow/base-workflow-service.js'
 import {
   type RedisWorkflowServiceOptions,
@@ -28,6 +29,33 @@ export class RedisWorkflowService extends BaseRedisWorkflowService {
     connection: NodeRedisConnection,
     queue: QueueService | undefined,
     keyPrefix?: string
+  )
+  constructor(
+    connection: NodeRedisConnection,
+    keyPrefix: string | undefined,
+    options?: RedisWorkflowServiceOptions
+  )
+  constructor(
+    connection?: NodeRedisConnection,
+    second?: unknown,
+    third?: unknown
+  ) {
+    const options = resolveWorkflowOptions(second, third)
+    super(NodeRedisAdapter.from(connection), options)
+  }
+}
+
+/** Finds, shows and deletes workflow runs on Redis, through node-redis. */
+export class RedisWorkflowRunService extends BaseRedisWorkflowRunService {
+  /**
+   * @param connection A client (shared, never closed here), a client of a
+   *   cluster, a connection string, options of the client, an adapter, or
+   *   nothing for localhost:6379.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: NodeRedisConnection,
+    options?: RedisWorkflowServiceOptions
   )
   constructor(
     connection: NodeRedisConnection,

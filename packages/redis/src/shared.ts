@@ -27,3 +27,8 @@ export {
 } from '@pikku/redis-core'
 export { RedisRunInterruptedError } from './workflow/run-interrupted-error.js'
 export type { RedisWorkflowServiceOptions } from './workflow/workflow-options.js'
+export type {
+  ListRunsOptions,
+  RunCount,
+  RunPage,
+} from './workflow/run-index.js'

@@ -5,9 +5,14 @@
 -- KEYS[3] step       the step's hash
 -- KEYS[4] steps      the run's index of step names
 -- KEYS[5] history    the run's history
+-- KEYS[6] pendingSteps  the run's steps that wait to be dispatched
+-- KEYS[7] idle      index of runs with nothing in flight
+-- KEYS[8] pending   index of runs with a step that waits to be dispatched
+-- KEYS[9] leases    index of steps in a worker's hands
 -- ARGV[1] fence      token of the run lock, or ''
 -- ARGV[2] stepName   the step's name
 -- ARGV[3] rpcName    the function that the worker was told to run, or ''
+-- ARGV[4] leaseMs    for how long, in ms, the step is the caller's
 --
 -- Returns {'ok', field, value, ...}: the step, now 'running';
 -- {'kept', status} if it is not to be had; {'mismatch'} if the step was
@@ -41,6 +46,7 @@ end
 if status == 'running' or status == 'succeeded' then
   return { 'kept', status }
 end
+step.lease_ms = tonumber(ARGV[4])
 local stamp = tick(run)
 if status == 'failed' then
   next_attempt(step, 'running', stamp)

@@ -2,17 +2,30 @@ import { defineScript } from '../script.js'
 import claim from './claim-step.lua'
 import fail from './fail-step.lua'
 import insert from './insert-step.lua'
+import indexLib from './lib/index.lua'
 import runLib from './lib/run.lua'
 import stepLib from './lib/step.lua'
 import linkChild from './link-child-run.lua'
 import { parseOutcome, type Refusal } from './outcome.js'
 import branch from './record-branch.lua'
+import recover from './recover-step.lua'
+import renew from './renew-leases.lua'
 import retry from './retry-step.lua'
 import schedule from './schedule-step.lua'
 import start from './start-step.lua'
 import succeed from './succeed-step.lua'
 
-const keys = ['run', 'lock', 'step', 'steps', 'history'] as const
+const keys = [
+  'run',
+  'lock',
+  'step',
+  'steps',
+  'history',
+  'pendingSteps',
+  'idle',
+  'pending',
+  'leases',
+] as const
 const args = ['fence', 'stepName', 'stepId'] as const
 
 /** Outcomes of a script that is given a step which should exist. */
@@ -20,7 +33,7 @@ type StepRefusal = Refusal | 'no-step'
 
 export const insertStep = defineScript({
   name: 'insertStep',
-  lua: [runLib, stepLib, insert],
+  lua: [runLib, indexLib, stepLib, insert],
   keys,
   args,
   variadic: true,
@@ -29,7 +42,7 @@ export const insertStep = defineScript({
 
 export const scheduleStep = defineScript({
   name: 'scheduleStep',
-  lua: [runLib, stepLib, schedule],
+  lua: [runLib, indexLib, stepLib, schedule],
   keys,
   args,
   parse: parseOutcome<'ok' | 'kept' | StepRefusal>,
@@ -37,16 +50,16 @@ export const scheduleStep = defineScript({
 
 export const startStep = defineScript({
   name: 'startStep',
-  lua: [runLib, stepLib, start],
+  lua: [runLib, indexLib, stepLib, start],
   keys,
-  args,
+  args: [...args, 'leaseMs'],
   durable: true,
   parse: parseOutcome<'ok' | 'kept' | StepRefusal>,
 })
 
 export const succeedStep = defineScript({
   name: 'succeedStep',
-  lua: [runLib, stepLib, succeed],
+  lua: [runLib, indexLib, stepLib, succeed],
   keys,
   args: [...args, 'result'],
   durable: true,
@@ -55,7 +68,7 @@ export const succeedStep = defineScript({
 
 export const failStep = defineScript({
   name: 'failStep',
-  lua: [runLib, stepLib, fail],
+  lua: [runLib, indexLib, stepLib, fail],
   keys,
   args: [...args, 'error'],
   parse: parseOutcome<'ok' | 'kept' | StepRefusal>,
@@ -63,25 +76,25 @@ export const failStep = defineScript({
 
 export const retryStep = defineScript({
   name: 'retryStep',
-  lua: [runLib, stepLib, retry],
+  lua: [runLib, indexLib, stepLib, retry],
   keys,
-  args: [...args, 'status'],
+  args: [...args, 'status', 'leaseMs'],
   durable: true,
   parse: parseOutcome<'ok' | 'kept' | StepRefusal>,
 })
 
 export const claimStep = defineScript({
   name: 'claimStep',
-  lua: [runLib, stepLib, claim],
+  lua: [runLib, indexLib, stepLib, claim],
   keys,
-  args: ['fence', 'stepName', 'rpcName'],
+  args: ['fence', 'stepName', 'rpcName', 'leaseMs'],
   durable: true,
   parse: parseOutcome<'ok' | 'kept' | 'mismatch' | StepRefusal>,
 })
 
 export const linkChildRun = defineScript({
   name: 'linkChildRun',
-  lua: [runLib, stepLib, linkChild],
+  lua: [runLib, indexLib, stepLib, linkChild],
   keys,
   args: [...args, 'childRunId'],
   parse: parseOutcome<'ok' | StepRefusal>,
@@ -89,8 +102,26 @@ export const linkChildRun = defineScript({
 
 export const recordBranch = defineScript({
   name: 'recordBranch',
-  lua: [runLib, stepLib, branch],
+  lua: [runLib, indexLib, stepLib, branch],
   keys,
   args: [...args, 'branchKey'],
   parse: parseOutcome<'ok' | StepRefusal>,
+})
+
+export const recoverStep = defineScript({
+  name: 'recoverStep',
+  lua: [runLib, indexLib, stepLib, recover],
+  keys,
+  args: ['stepName', 'lease', 'orphans', 'retries', 'error'],
+  durable: true,
+  parse: parseOutcome<'retried' | 'failed' | 'redrive' | 'kept' | 'dropped'>,
+})
+
+export const renewLeases = defineScript({
+  name: 'renewLeases',
+  lua: [renew],
+  keys: ['leases'],
+  args: ['leaseMs'],
+  variadic: true,
+  parse: parseOutcome<'ok'>,
 })

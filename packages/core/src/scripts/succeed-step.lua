@@ -5,6 +5,10 @@
 -- KEYS[3] step      the step's hash
 -- KEYS[4] steps     the run's index of step names
 -- KEYS[5] history   the run's history
+-- KEYS[6] pendingSteps  the run's steps that wait to be dispatched
+-- KEYS[7] idle      index of runs with nothing in flight
+-- KEYS[8] pending   index of runs with a step that waits to be dispatched
+-- KEYS[9] leases    index of steps in a worker's hands
 -- ARGV[1] fence     token of the run lock, or ''
 -- ARGV[2] stepName  the step's name
 -- ARGV[3] stepId    the step's id

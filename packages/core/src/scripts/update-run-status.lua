@@ -2,6 +2,11 @@
 --
 -- KEYS[1] run     the run's hash
 -- KEYS[2] lock    the run's lock
+-- KEYS[3] listing  index of all runs
+-- KEYS[4] counts   how many there are of each kind
+-- KEYS[5] idle     index of runs with nothing in flight
+-- KEYS[6] pending  index of runs with a step that waits to be dispatched
+-- KEYS[7] pendingSteps  the run's own steps that wait to be dispatched
 -- ARGV[1] fence   token of the run lock, or ''
 -- ARGV[2] status  the new status
 -- ARGV[3] output  JSON, or '' to leave the output as it is
@@ -37,5 +42,10 @@ if error ~= '' then
   redis.call('HSET', run, 'error', error)
 else
   redis.call('HDEL', run, 'error')
+end
+local row = redis.call('HMGET', run, 'id', 'workflow', 'createdAt', 'listed', 'inFlight')
+if row[4] then
+  list_run(run, KEYS[3], KEYS[4], row, status)
+  watch_run(row[1], status == 'running', tonumber(row[5] or '') or 0, stamp, KEYS[5], KEYS[6], KEYS[7])
 end
 return { 'ok' }

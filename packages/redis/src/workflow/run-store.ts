@@ -5,7 +5,7 @@ import type {
   WorkflowRunWire,
   WorkflowStatus,
 } from '@pikku/core/workflow'
-import { runScripts } from '@pikku/redis-core'
+import { type KeySchema, runScripts } from '@pikku/redis-core'
 import { required, requiredDate, toFields } from './hash.js'
 import { decodeJson } from './json.js'
 import type { SerializedError } from './serialized-error.js'
@@ -45,7 +45,7 @@ export class RunStore {
       wire: encode(run.wire, `The wire ${what}`),
     }
     await runner.run(runScripts.createRun, {
-      keys: { run: keys.runKey(id) },
+      keys: { run: keys.runKey(id), ...listed(keys, id) },
       args: {},
       rest: Object.entries(fields).flatMap(([field, value]) =>
         value === undefined ? [] : [field, value]
@@ -61,24 +61,7 @@ export class RunStore {
     const fields = toFields(
       await fences.guard(id, () => runner.send('HGETALL', key))
     )
-    if (fields.get('id') !== id) return null
-    const json = <T>(field: string): T | undefined =>
-      decodeJson<T>(fields.get(field), key, field)
-    return {
-      id,
-      workflow: required(fields, key, 'workflow'),
-      status: required(fields, key, 'status') as WorkflowStatus,
-      input: json('input'),
-      output: json('output'),
-      error: json<SerializedError>('error'),
-      inline: fields.get('inline') === 'true' ? true : undefined,
-      graphHash: fields.get('graphHash') || undefined,
-      deterministic: fields.get('deterministic') === 'true' ? true : undefined,
-      plannedSteps: json<WorkflowPlannedStep[]>('plannedSteps'),
-      wire: json<WorkflowRunWire>('wire') ?? { type: 'unknown' },
-      createdAt: requiredDate(fields.get('createdAt'), key, 'createdAt'),
-      updatedAt: requiredDate(fields.get('updatedAt'), key, 'updatedAt'),
-    }
+    return fields.get('id') === id ? runFromHash(fields, key) : null
   }
 
   async updateStatus(
@@ -89,7 +72,13 @@ export class RunStore {
   ): Promise<void> {
     const { runner, keys, fences, encode, encodeError, onKept } = this.#context
     const call = {
-      keys: { run: keys.runKey(id), lock: keys.lockKey(id) },
+      keys: {
+        run: keys.runKey(id),
+        lock: keys.lockKey(id),
+        pending: keys.indexKeys(id).pending,
+        pendingSteps: keys.pendingStepsKey(id),
+        ...listed(keys, id),
+      },
       args: {
         fence: fences.tokenOf(id),
         status,
@@ -106,4 +95,36 @@ export class RunStore {
       onKept(`Run '${id}' stays '${kept}': a late '${status}' is ignored`)
     }
   }
+}
+
+/** @throws RedisCorruptDataError for stored data that is not a run's. */
+export function runFromHash(
+  fields: ReadonlyMap<string, string>,
+  key: string
+): WorkflowRun {
+  const json = <T>(field: string): T | undefined =>
+    decodeJson<T>(fields.get(field), key, field)
+  return {
+    id: required(fields, key, 'id'),
+    workflow: required(fields, key, 'workflow'),
+    status: required(fields, key, 'status') as WorkflowStatus,
+    input: json('input'),
+    output: json('output'),
+    error: json<SerializedError>('error'),
+    inline: fields.get('inline') === 'true' ? true : undefined,
+    graphHash: fields.get('graphHash') || undefined,
+    deterministic: fields.get('deterministic') === 'true' ? true : undefined,
+    plannedSteps: json<WorkflowPlannedStep[]>('plannedSteps'),
+    wire: json<WorkflowRunWire>('wire') ?? { type: 'unknown' },
+    createdAt: requiredDate(fields.get('createdAt'), key, 'createdAt'),
+    updatedAt: requiredDate(fields.get('updatedAt'), key, 'updatedAt'),
+  }
+}
+
+function listed(
+  keys: KeySchema,
+  runId: string
+): Record<'listing' | 'counts' | 'idle', string> {
+  const { listing, counts, idle } = keys.indexKeys(runId)
+  return { listing, counts, idle }
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { StepState, WorkflowStepOptions } from '@pikku/core/workflow'
 import { WorkflowStepFunctionMismatchError } from '@pikku/core/workflow'
 import {
+  type KeySchema,
   type Outcome,
   RedisArgumentError,
   RedisStepConflictError,
@@ -22,7 +23,7 @@ export interface NewStep {
   fromStepName?: string | undefined
 }
 
-type StepKey = 'run' | 'lock' | 'step' | 'steps' | 'history'
+type StepKey = (typeof stepScripts.insertStep)['keys'][number]
 type StepCode = 'ok' | 'kept' | 'no-run' | 'no-step' | 'lost'
 
 /** Steps: one hash each, and one script for each transition. */
@@ -41,7 +42,7 @@ export class StepStore {
   ): Promise<StepState> {
     const { runner, keys, fences, encode } = this.#context
     const call = {
-      keys: this.#keys(runId, stepName),
+      keys: stepScriptKeys(this.#context.keys, runId, stepName),
       args: {
         fence: fences.tokenOf(runId),
         stepName,
@@ -72,14 +73,19 @@ export class StepStore {
   }
 
   async start(stepId: string): Promise<void> {
-    const kept = await this.#transition(stepScripts.startStep, stepId, {})
-    if (kept === 'succeeded') this.#late(stepId, 'running')
+    const { leases } = this.#context
+    const { code, detail } = await this.#run(stepScripts.startStep, stepId, {
+      leaseMs: leases.leaseMs,
+    })
+    if (code === 'ok') leases.hold(stepId, Number(detail[0]))
+    else if (detail[0] === 'succeeded') this.#late(stepId, 'running')
   }
 
   async succeed(stepId: string, result: unknown): Promise<void> {
     const kept = await this.#transition(stepScripts.succeedStep, stepId, {
       result: this.#context.encode(result, `The result of step '${stepId}'`),
     })
+    this.#context.leases.drop(stepId)
     if (kept) this.#late(stepId, 'result')
   }
 
@@ -90,11 +96,13 @@ export class StepStore {
         `The error of step '${stepId}'`
       ),
     })
+    this.#context.leases.drop(stepId)
     if (kept === 'succeeded') this.#late(stepId, 'error')
   }
 
   async linkChildRun(stepId: string, childRunId: string): Promise<void> {
     await this.#transition(stepScripts.linkChildRun, stepId, { childRunId })
+    this.#context.leases.drop(stepId)
   }
 
   async recordBranch(stepId: string, branchKey: string): Promise<void> {
@@ -107,12 +115,19 @@ export class StepStore {
     status: 'pending' | 'running'
   ): Promise<StepState> {
     const { runId, stepName } = this.#context.keys.parseStepId(stepId)
-    const outcome = await this.#run(stepScripts.retryStep, stepId, { status })
+    const outcome = await this.#run(stepScripts.retryStep, stepId, {
+      status,
+      leaseMs: this.#context.leases.leaseMs,
+    })
     if (outcome.code === 'kept') {
       const [status = '', attempt = ''] = outcome.detail
       throw new RedisStepConflictError(runId, stepName, status, attempt)
     }
-    return this.#state(outcome, runId, stepName)
+    const step = this.#state(outcome, runId, stepName)
+    if (status === 'running') {
+      this.#context.leases.hold(stepId, step.attemptCount)
+    }
+    return step
   }
 
   /**
@@ -126,10 +141,15 @@ export class StepStore {
     stepName: string,
     rpcName: string | null
   ): Promise<StepState | null> {
-    const { runner, fences } = this.#context
+    const { runner, fences, leases } = this.#context
     const call = {
-      keys: this.#keys(runId, stepName),
-      args: { fence: fences.tokenOf(runId), stepName, rpcName: rpcName ?? '' },
+      keys: stepScriptKeys(this.#context.keys, runId, stepName),
+      args: {
+        fence: fences.tokenOf(runId),
+        stepName,
+        rpcName: rpcName ?? '',
+        leaseMs: leases.leaseMs,
+      },
     }
     const outcome = await fences.guard(runId, () =>
       runner.run(stepScripts.claimStep, call)
@@ -138,7 +158,9 @@ export class StepStore {
     if (outcome.code === 'mismatch') {
       throw new WorkflowStepFunctionMismatchError(runId, stepName)
     }
-    return this.#state(outcome, runId, stepName)
+    const step = this.#state(outcome, runId, stepName)
+    leases.hold(step.stepId, step.attemptCount)
+    return step
   }
 
   async results(
@@ -172,7 +194,7 @@ export class StepStore {
   async #transition<Arg extends string>(
     script: Script<StepKey, Arg, Outcome<string>>,
     stepId: string,
-    args: Omit<Record<Arg, string>, 'fence' | 'stepName' | 'stepId'>
+    args: Omit<Record<Arg, string | number>, 'fence' | 'stepName' | 'stepId'>
   ): Promise<string | undefined> {
     const outcome = await this.#run(script, stepId, args)
     return outcome.code === 'kept' ? outcome.detail[0] : undefined
@@ -181,18 +203,18 @@ export class StepStore {
   async #run<Arg extends string>(
     script: Script<StepKey, Arg, Outcome<string>>,
     stepId: string,
-    args: Omit<Record<Arg, string>, 'fence' | 'stepName' | 'stepId'>
+    args: Omit<Record<Arg, string | number>, 'fence' | 'stepName' | 'stepId'>
   ): Promise<Outcome<StepCode>> {
     const { runner, keys, fences } = this.#context
     const { runId, stepName } = keys.parseStepId(stepId)
     const call = {
-      keys: this.#keys(runId, stepName),
+      keys: stepScriptKeys(this.#context.keys, runId, stepName),
       args: {
         ...args,
         fence: fences.tokenOf(runId),
         stepName,
         stepId,
-      } as Record<Arg, string>,
+      } as Record<Arg, string | number>,
     }
     const outcome = await fences.guard(runId, () => runner.run(script, call))
     assertAccepted(outcome, this.#context, runId, stepName)
@@ -205,18 +227,34 @@ export class StepStore {
     return stepFromHash(toFields(outcome.detail), keys.stepKey(runId, stepName))
   }
 
-  #keys(runId: string, stepName: string): Record<StepKey, string> {
-    const { keys } = this.#context
-    const { run, lock, steps, history } = keys.runKeys(runId)
-    return { run, lock, step: keys.stepKey(runId, stepName), steps, history }
-  }
-
   #late(stepId: string, what: string): void {
     const { runId, stepName } = this.#context.keys.parseStepId(stepId)
     this.#context.onKept(
       `Step '${stepName}' of run '${runId}' has succeeded: ` +
         `a late ${what} is ignored`
     )
+  }
+}
+
+/** The keys of the scripts that change a step. */
+export function stepScriptKeys(
+  keys: KeySchema,
+  runId: string,
+  stepName: string
+): Record<StepKey, string> {
+  const { run, lock, steps, history, pendingSteps } = keys.runKeys(runId)
+  const { idle, pending, leases } = keys.indexKeys(runId)
+  const step = keys.stepKey(runId, stepName)
+  return {
+    run,
+    lock,
+    step,
+    steps,
+    history,
+    pendingSteps,
+    idle,
+    pending,
+    leases,
   }
 }
 

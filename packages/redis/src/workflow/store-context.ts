@@ -11,10 +11,12 @@ import {
 import { encodeJson } from './json.js'
 import { RunFences } from './run-fences.js'
 import { clipError, type SerializedError } from './serialized-error.js'
+import { StepLeases } from './step-leases.js'
 import type { RedisWorkflowServiceOptions } from './workflow-options.js'
 
 /** How many slots a cluster's runs are spread over if nobody says. */
 const CLUSTER_PARTITIONS = 16
+const STEP_LEASE_MS = 30_000
 /** Far above what a step should hand on, far below what Redis can take. */
 const MAX_VALUE_BYTES = 16 * 1024 * 1024
 
@@ -24,6 +26,7 @@ export interface StoreContext {
   readonly keys: KeySchema
   readonly lock: RedisLock
   readonly fences: RunFences
+  readonly leases: StepLeases
   /** A value as JSON within the size limit: see {@link encodeJson}. */
   readonly encode: (value: unknown, what: string) => string
   /** An error as JSON, cut to the size limit: it has to be recorded. */
@@ -45,9 +48,11 @@ export function createStoreContext(
   const spread = adapter.topology === 'cluster' ? CLUSTER_PARTITIONS : undefined
   const partitions = options.partitions ?? spread
   const runner = new ScriptRunner(adapter, options)
+  const keys = new KeySchema({ prefix: keyPrefix, partitions })
   return {
     runner,
-    keys: new KeySchema({ prefix: keyPrefix, partitions }),
+    keys,
+    leases: new StepLeases(runner, keys, options.stepLeaseMs ?? STEP_LEASE_MS),
     lock: new RedisLock(runner, {
       ...lock,
       onReleaseError: (key, error) =>

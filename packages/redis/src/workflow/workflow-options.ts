@@ -45,6 +45,18 @@ export interface RedisWorkflowServiceOptions extends WorkflowQueueOptions {
    */
   durability?: Durability
   /**
+   * For how long, in ms, a step stays with a worker that gives no sign of life;
+   * renewed at a third of it. See `recoverOrphanedSteps`.
+   * @default 30000
+   */
+  stepLeaseMs?: number
+  /**
+   * What becomes of a queued step whose worker died: the next attempt while it
+   * has one left, or failed at once.
+   * @default 'retry'
+   */
+  orphans?: 'retry' | 'fail'
+  /**
    * The largest value (input, result, variable) as JSON, in bytes, from 1024
    * on. A larger one is a `RedisValueTooLargeError`; a larger error is cut.
    * @default 16777216
@@ -61,6 +73,7 @@ export interface RedisWorkflowServiceOptions extends WorkflowQueueOptions {
 
 /** Room for an error that says that something was too large. */
 const SMALLEST_LIMIT = 1_024
+const LONGEST_LEASE_MS = 24 * 60 * 60 * 1000
 /** What Redis takes as one string, unless `proto-max-bulk-len` says more. */
 const LARGEST_VALUE = 512 * 1024 * 1024
 
@@ -72,6 +85,8 @@ const KNOWN: Record<keyof RedisWorkflowServiceOptions, true> = {
   callTimeoutMs: true,
   durability: true,
   maxValueBytes: true,
+  stepLeaseMs: true,
+  orphans: true,
   wireQueues: true,
   mirror: true,
   queueStrategy: true,
@@ -107,6 +122,13 @@ export function resolveWorkflowOptions(
       SMALLEST_LIMIT,
       LARGEST_VALUE
     )
+  }
+  if (given.stepLeaseMs !== undefined) {
+    wholeNumber('stepLeaseMs', given.stepLeaseMs, 100, LONGEST_LEASE_MS)
+  }
+  const { orphans } = given
+  if (orphans !== undefined && orphans !== 'retry' && orphans !== 'fail') {
+    throw new RedisOptionsError("orphans is 'retry' or 'fail'")
   }
   resolveLockOptions(given.lock)
   resolveRunnerOptions(given)

@@ -4,28 +4,41 @@
  */
 import { after } from 'node:test'
 import { defineServiceTests } from '@pikku/core/testing'
-import { RedisWorkflowService as OverIoRedis } from '@pikku/redis'
-import { RedisWorkflowService as OverNodeRedis } from '@pikku/redis/node-redis'
+import {
+  RedisWorkflowRunService as RunsOverIoRedis,
+  RedisWorkflowService as OverIoRedis,
+} from '@pikku/redis'
+import {
+  RedisWorkflowRunService as RunsOverNodeRedis,
+  RedisWorkflowService as OverNodeRedis,
+} from '@pikku/redis/node-redis'
 import { findRedis, uniquePrefix } from '@pikku/redis-testing'
 
 const redis = await findRedis({ log: console.log })
-const opened: Array<OverIoRedis | OverNodeRedis> = []
+const opened: Array<{ close(): Promise<void> }> = []
 
 const CLIENTS = {
-  ioredis: (url: string, prefix: string) => new OverIoRedis(url, prefix),
-  'node-redis': (url: string, prefix: string) => new OverNodeRedis(url, prefix),
-}
+  ioredis: [OverIoRedis, RunsOverIoRedis],
+  'node-redis': [OverNodeRedis, RunsOverNodeRedis],
+} as const
 
-for (const [name, create] of Object.entries(CLIENTS)) {
+for (const [name, [Workflows, Runs]] of Object.entries(CLIENTS)) {
+  // The suite lists the runs that its workflow tests made.
+  const prefix = uniquePrefix()
+  const open = async <
+    T extends { init(): Promise<void>; close(): Promise<void> },
+  >(
+    service: T
+  ): Promise<T> => {
+    await service.init()
+    opened.push(service)
+    return service
+  }
   defineServiceTests({
     name: `@pikku/redis over ${name}`,
     services: {
-      workflowService: async () => {
-        const service = create(redis.url, uniquePrefix())
-        await service.init()
-        opened.push(service)
-        return service
-      },
+      workflowService: () => open(new Workflows(redis.url, prefix)),
+      workflowRunService: () => open(new Runs(redis.url, prefix)),
     },
   })
 }

@@ -38,7 +38,10 @@ local function read_step(key, name, steps, history)
   if redis.call('LLEN', history) <= (position or 0) then
     position = nil
   end
-  return { key = key, name = name, steps = steps, history = history, fields = fields, position = position }
+  return {
+    key = key, name = name, steps = steps, history = history, fields = fields, position = position,
+    was = fields.status,
+  }
 end
 
 -- For the scripts that are given a step's id, with the KEYS and the first ARGV
@@ -81,6 +84,38 @@ local function encode_entry(step)
   return '{' .. table.concat(parts, ',') .. '}'
 end
 
+-- Moves the step in the indexes from the status that it had to the one it has.
+-- A step that waits for its child run is in no worker's hands.
+local function index_step(step)
+  local run, pending_steps, idle, pending, leases = KEYS[1], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+  local seen = redis.call('HMGET', run, 'id', 'status', 'listed', 'inFlight')
+  if not seen[3] then
+    return
+  end
+  local fields, was = step.fields, step.was
+  local status = fields.status
+  local change = (IN_FLIGHT[status] and 1 or 0) - (IN_FLIGHT[was] and 1 or 0)
+  local in_flight = tonumber(seen[4] or '') or 0
+  if change ~= 0 then
+    in_flight = redis.call('HINCRBY', run, 'inFlight', change)
+  end
+  if status == 'pending' then
+    redis.call('ZADD', pending_steps, fields.updatedAt, step.name)
+  elseif was == 'pending' then
+    redis.call('ZREM', pending_steps, step.name)
+  end
+  watch_run(seen[1], seen[2] == 'running', in_flight, fields.updatedAt, idle, pending, pending_steps)
+  local lease = (fields.attemptCount or '1') .. ':' .. seen[1] .. ':' .. step.name
+  if status == 'running' and not fields.childRunId then
+    if step.lease_ms then
+      redis.call('ZADD', leases, string.format('%.0f', now + step.lease_ms), lease)
+    end
+  elseif was == 'running' then
+    redis.call('ZREM', leases, lease)
+  end
+  step.was = status
+end
+
 -- changes: field to value, or false for a field that goes.
 local function write_step(step, changes)
   local set, gone = {}, {}
@@ -105,6 +140,7 @@ local function write_step(step, changes)
     local length = redis.call('RPUSH', step.history, entry)
     redis.call('ZADD', step.steps, length - 1, step.name)
   end
+  index_step(step)
 end
 
 -- Whether the attempt is begun for a message of a queue: its worker is outside

@@ -1,0 +1,64 @@
+-- Shared: the indexes of a partition. A run is in them from its creation on, or
+-- since it was migrated: field 'listed' of the run says under which status.
+-- A run of 0.12 has no such field, and is in no index.
+--
+-- listing   zset, all scores 0, in the order of its members. A run has four,
+--           each ending in {createdAt}:{id}: 'a:' for all runs, 's:{status}:',
+--           'w:{length}:{workflow}:' and 'b:{status}:{length}:{workflow}:'. The
+--           length keeps a name with colons out of another one's range.
+-- counts    hash, '{status}:{workflow}' to how many runs
+-- idle      zset, runs that are 'running' with no step in flight; score: since
+-- pending   zset, runs that are 'running' with a step 'pending'; score: since
+-- leases    zset, '{attempt}:{runId}:{stepName}' of steps in a worker's hands;
+--           score: when the lease ends
+
+local function member_tail(id, created)
+  return string.format('%013.0f', tonumber(created) or 0) .. ':' .. id
+end
+
+local function status_members(status, workflow, tail)
+  return 's:' .. status .. ':' .. tail, 'b:' .. status .. ':' .. #workflow .. ':' .. workflow .. ':' .. tail
+end
+
+local function change_count(counts, status, workflow, by)
+  local field = status .. ':' .. workflow
+  if redis.call('HINCRBY', counts, field, by) <= 0 then
+    redis.call('HDEL', counts, field)
+  end
+end
+
+-- seen: id, workflow, createdAt and, for a run that is in them, 'listed'.
+local function list_run(run, listing, counts, seen, status)
+  local id, workflow, listed = seen[1], seen[2] or '', seen[4]
+  if listed == status then
+    return
+  end
+  local tail = member_tail(id, seen[3])
+  if listed then
+    redis.call('ZREM', listing, status_members(listed, workflow, tail))
+    change_count(counts, listed, workflow, -1)
+  else
+    redis.call('ZADD', listing, 0, 'a:' .. tail, 0, 'w:' .. #workflow .. ':' .. workflow .. ':' .. tail)
+  end
+  local by_status, by_both = status_members(status, workflow, tail)
+  redis.call('ZADD', listing, 0, by_status, 0, by_both)
+  change_count(counts, status, workflow, 1)
+  redis.call('HSET', run, 'listed', status)
+end
+
+-- Enters the run for the sweeps, or takes it out, by what it is now.
+local function watch_run(id, running, in_flight, since, idle, pending, pending_steps)
+  if running and in_flight <= 0 then
+    redis.call('ZADD', idle, since, id)
+  else
+    redis.call('ZREM', idle, id)
+  end
+  local first = redis.call('ZRANGE', pending_steps, 0, 0, 'WITHSCORES')
+  if running and first[1] then
+    redis.call('ZADD', pending, first[2], id)
+  else
+    redis.call('ZREM', pending, id)
+  end
+end
+
+local IN_FLIGHT = { running = true, scheduled = true, suspended = true }

@@ -1,0 +1,18 @@
+-- renew-leases: keeps steps in the hands of the process that runs them.
+--
+-- KEYS[1] leases   index of steps in a worker's hands
+-- ARGV[1] leaseMs  for how long from now, in ms
+-- ARGV    rest     the leases, '{attempt}:{runId}:{stepName}'
+--
+-- Returns {'ok'}.
+--
+-- A lease that is gone stays gone: its step has ended, or was given to another
+-- worker as a new attempt.
+--
+-- Idempotent: it sets the same kind of end again.
+
+local ends = string.format('%.0f', now + tonumber(ARGV[1]))
+for i = 2, #ARGV do
+  redis.call('ZADD', KEYS[1], 'XX', 'GT', ends, ARGV[i])
+end
+return { 'ok' }

@@ -1,0 +1,138 @@
+import type {
+  StepState,
+  WorkflowRun,
+  WorkflowRunService,
+} from '@pikku/core/workflow'
+import type { RedisAdapter } from '@pikku/redis-core'
+import { toFields } from './hash.js'
+import { HistoryStore, type NamedStep } from './history-store.js'
+import { decodeJson } from './json.js'
+import { settleLayout } from './layout.js'
+import {
+  type ListRunsOptions,
+  type RunCount,
+  RunIndex,
+  type RunPage,
+} from './run-index.js'
+import { removeRun } from './run-remover.js'
+import { RunStore } from './run-store.js'
+import { stepFromHash } from './step-state.js'
+import { createStoreContext, type StoreContext } from './store-context.js'
+import { VersionStore } from './version-store.js'
+import type { RedisWorkflowServiceOptions } from './workflow-options.js'
+
+/**
+ * Finds, shows and deletes runs: what a console or an operator needs. It never
+ * scans the keyspace; a page costs what the page holds.
+ *
+ * Concurrency: it reads what the workflow service's scripts keep. A page is no
+ * snapshot: a run that changes its status meanwhile may show the new one.
+ */
+export abstract class BaseRedisWorkflowRunService implements WorkflowRunService {
+  /** The connection, for what this service does not offer. */
+  readonly adapter: RedisAdapter
+  readonly #context: StoreContext
+  readonly #runs: RunStore
+  readonly #index: RunIndex
+  readonly #history: HistoryStore
+  readonly #versions: VersionStore
+
+  protected constructor(
+    adapter: RedisAdapter,
+    options: RedisWorkflowServiceOptions
+  ) {
+    this.adapter = adapter
+    this.#context = createStoreContext(adapter, options, () => {})
+    this.#runs = new RunStore(this.#context)
+    this.#index = new RunIndex(this.#context)
+    this.#history = new HistoryStore(this.#context)
+    this.#versions = new VersionStore(this.#context)
+  }
+
+  /**
+   * Connects, and checks the layout of the prefix.
+   *
+   * @throws RedisConnectionError, RedisLayoutError
+   */
+  async init(): Promise<void> {
+    await this.adapter.open()
+    await settleLayout(this.#context)
+  }
+
+  /** Closes what this service opened; a client that it was given stays open. */
+  async close(): Promise<void> {
+    await this.adapter.close()
+  }
+
+  /**
+   * Runs, newest first.
+   *
+   * @throws RedisArgumentError for a limit, offset or cursor that is none.
+   */
+  async listRuns(options?: ListRunsOptions): Promise<WorkflowRun[]> {
+    return (await this.#index.page(options)).runs
+  }
+
+  /** Like {@link listRuns}, with the cursor for the page that follows. */
+  async listRunsPage(options?: ListRunsOptions): Promise<RunPage> {
+    return this.#index.page(options)
+  }
+
+  /** How many runs there are, for each workflow and status, in one read. */
+  async countRuns(): Promise<RunCount[]> {
+    return this.#index.counts()
+  }
+
+  async getRun(id: string): Promise<WorkflowRun | null> {
+    return this.#runs.get(id)
+  }
+
+  /** Steps in the order in which they began, each with its input. */
+  async getRunSteps(
+    runId: string
+  ): Promise<
+    Array<StepState & { stepName: string; rpcName?: string; data?: unknown }>
+  > {
+    const { runner, keys } = this.#context
+    const reply = await runner.send('ZRANGE', keys.stepsKey(runId), '0', '-1')
+    const names = Array.isArray(reply) ? reply.map(String) : []
+    if (names.length === 0) return []
+    const hashes = await runner.sendAll(
+      names.map((name) => ['HGETALL', keys.stepKey(runId, name)] as const)
+    )
+    const steps = names.flatMap((stepName, i) => {
+      const key = keys.stepKey(runId, stepName)
+      const fields = toFields(hashes[i] ?? null)
+      if (!fields.has('stepId')) return []
+      const { rpcName, ...state } = stepFromHash(fields, key)
+      const data = decodeJson(fields.get('data'), key, 'data')
+      return [{ ...state, stepName, ...(rpcName && { rpcName }), data }]
+    })
+    return steps.toSorted((a, b) => Number(a.createdAt) - Number(b.createdAt))
+  }
+
+  async getRunHistory(runId: string): Promise<NamedStep[]> {
+    return this.#history.history(runId)
+  }
+
+  async getDistinctWorkflowNames(): Promise<string[]> {
+    return this.#index.workflowNames()
+  }
+
+  async getWorkflowVersion(
+    name: string,
+    graphHash: string
+  ): Promise<{ graph: unknown; source: string } | null> {
+    return this.#versions.get(name, graphHash)
+  }
+
+  /**
+   * Deletes a run and all that belongs to it. Child runs are runs of their own
+   * and stay.
+   *
+   * @returns Whether there was such a run.
+   */
+  async deleteRun(id: string): Promise<boolean> {
+    return removeRun(this.#context, id)
+  }
+}

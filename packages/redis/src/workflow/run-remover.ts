@@ -1,0 +1,36 @@
+import { runScripts } from '@pikku/redis-core'
+import type { StoreContext } from './store-context.js'
+
+/**
+ * Deletes a run in one script, which is given the hashes of all its steps. A
+ * step that is added between the read of the names and the script is seen by
+ * it, and the names are read again. A crash leaves all of the run or none.
+ */
+export async function removeRun(
+  { runner, keys }: StoreContext,
+  runId: string
+): Promise<boolean> {
+  const { run, lock, steps, history, state, pendingSteps } = keys.runKeys(runId)
+  for (;;) {
+    const reply = await runner.send('ZRANGE', steps, '0', '-1')
+    const names = Array.isArray(reply) ? reply.map(String) : []
+    const { code } = await runner.run(runScripts.deleteRun, {
+      keys: {
+        run,
+        lock,
+        steps,
+        history,
+        state,
+        pendingSteps,
+        ...keys.indexKeys(runId),
+      },
+      args: {},
+      rest: names,
+      moreKeys: [
+        ...names.map((name) => keys.stepKey(runId, name)),
+        ...names.map((name) => keys.stepLockKey(runId, name)),
+      ],
+    })
+    if (code !== 'changed') return code === 'ok'
+  }
+}
