@@ -8,6 +8,7 @@ import {
   runScripts,
   type Script,
   stepScripts,
+  sweepScripts,
   versionScripts,
 } from '../src/index.js'
 
@@ -114,6 +115,7 @@ const SCRIPTS: Script[] = [
   layoutScripts,
   runScripts,
   stepScripts,
+  sweepScripts,
   versionScripts,
 ].flatMap((group) => Object.values(group) as Script[])
 

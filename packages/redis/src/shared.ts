@@ -32,3 +32,5 @@ export type {
   RunCount,
   RunPage,
 } from './workflow/run-index.js'
+export type { RecoveryOptions } from './workflow/recovery-options.js'
+export type { OrphanedStep } from './workflow/sweeps.js'

@@ -11,26 +11,34 @@
 -- KEYS[9] leases    index of steps in a worker's hands
 -- ARGV[1] stepName  the step's name
 -- ARGV[2] lease     the lease that was found to have ended
--- ARGV[3] orphans   'retry' or 'fail'
--- ARGV[4] retries   how many retries a step has that says nothing of it
--- ARGV[5] error     JSON, for the attempt that was lost
+-- ARGV[3] leaseMs   when to look again, in ms, at what is only waited for
+-- ARGV[4] orphans   'retry' or 'fail'
+-- ARGV[5] retries   how many retries a step has that says nothing of it
+-- ARGV[6] error     JSON, for the attempt that was lost
 --
 -- Returns what became of it:
 --   {'retried'}  the attempt failed, the next one is 'pending'
 --   {'failed'}   the attempt failed, and it was the last
+--   {'child', stepId, childRunId}  the step waits for its child run
 --   {'redrive'}  a step of the run's own driver, which is gone: a replay does it
 --   {'kept'}     the lease was renewed, or the driver is alive
 --   {'dropped'}  the lease was of a step that is in no worker's hands
 --
 -- A step that a queue's worker had is failed with the error, within its budget
--- of attempts. A step of the driver has the run lock for its sign of life.
+-- of attempts. A step of the driver has the run lock for its sign of life. One
+-- with a child run is the child's to end, unless the child ended and died.
 -- Beside a worker that comes back after all, the first result counts.
 --
--- Idempotent: the lease goes with the first call, so a repeated one finds none
--- and drops nothing; the attempt is failed once.
+-- Idempotent: the lease goes with the attempt, so a repeated call finds none and
+-- says 'dropped'. The step is 'pending' then, or its run idle: other sweeps see
+-- to it. What is only waited for keeps its lease, and is looked at again.
 
-local step_name, lease, orphans, retries = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local step_name, lease, orphans, retries = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[5])
 local run, leases = KEYS[1], KEYS[9]
+
+local function look_again()
+  redis.call('ZADD', leases, string.format('%.0f', now + tonumber(ARGV[3])), lease)
+end
 
 local ends = tonumber(redis.call('ZSCORE', leases, lease) or '')
 if not ends then
@@ -50,15 +58,21 @@ if not held or (status ~= 'running' and status ~= 'suspended') then
   redis.call('ZREM', leases, lease)
   return { 'dropped' }
 end
-if not fields.queued then
-  if status == 'running' and redis.call('EXISTS', KEYS[2]) == 1 then
-    return { 'kept' }
-  end
+if fields.childRunId then
+  look_again()
+  return { 'child', fields.stepId, fields.childRunId }
+end
+if not fields.queued and status == 'suspended' then
+  -- A gate. When the run goes on, it is in the index of idle runs.
   redis.call('ZREM', leases, lease)
-  return { status == 'running' and 'redrive' or 'dropped' }
+  return { 'dropped' }
+end
+if not fields.queued then
+  look_again()
+  return { redis.call('EXISTS', KEYS[2]) == 1 and 'kept' or 'redrive' }
 end
 local stamp = tick(run)
-write_step(step, { status = 'failed', error = ARGV[5], failedAt = stamp, updatedAt = stamp, finish = operation })
+write_step(step, { status = 'failed', error = ARGV[6], failedAt = stamp, updatedAt = stamp, finish = operation })
 if orphans == 'retry' and attempt <= (tonumber(fields.retries or '') or retries) then
   next_attempt(step, 'pending', tick(run))
   return { 'retried' }

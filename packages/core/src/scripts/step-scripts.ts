@@ -8,24 +8,12 @@ import stepLib from './lib/step.lua'
 import linkChild from './link-child-run.lua'
 import { parseOutcome, type Refusal } from './outcome.js'
 import branch from './record-branch.lua'
-import recover from './recover-step.lua'
-import renew from './renew-leases.lua'
 import retry from './retry-step.lua'
 import schedule from './schedule-step.lua'
 import start from './start-step.lua'
+import { stepScriptKeys as keys } from './step-keys.js'
 import succeed from './succeed-step.lua'
 
-const keys = [
-  'run',
-  'lock',
-  'step',
-  'steps',
-  'history',
-  'pendingSteps',
-  'idle',
-  'pending',
-  'leases',
-] as const
 const args = ['fence', 'stepName', 'stepId'] as const
 
 /** Outcomes of a script that is given a step which should exist. */
@@ -106,22 +94,4 @@ export const recordBranch = defineScript({
   keys,
   args: [...args, 'branchKey'],
   parse: parseOutcome<'ok' | StepRefusal>,
-})
-
-export const recoverStep = defineScript({
-  name: 'recoverStep',
-  lua: [runLib, indexLib, stepLib, recover],
-  keys,
-  args: ['stepName', 'lease', 'orphans', 'retries', 'error'],
-  durable: true,
-  parse: parseOutcome<'retried' | 'failed' | 'redrive' | 'kept' | 'dropped'>,
-})
-
-export const renewLeases = defineScript({
-  name: 'renewLeases',
-  lua: [renew],
-  keys: ['leases'],
-  args: ['leaseMs'],
-  variadic: true,
-  parse: parseOutcome<'ok'>,
 })

@@ -47,5 +47,9 @@ local row = redis.call('HMGET', run, 'id', 'workflow', 'createdAt', 'listed', 'i
 if row[4] then
   list_run(run, KEYS[3], KEYS[4], row, status)
   watch_run(row[1], status == 'running', tonumber(row[5] or '') or 0, stamp, KEYS[5], KEYS[6], KEYS[7])
+  if status == 'running' and current == 'suspended' then
+    -- Its gate is still 'running', and the message that opens it may get lost.
+    redis.call('ZADD', KEYS[5], stamp, row[1])
+  end
 end
 return { 'ok' }

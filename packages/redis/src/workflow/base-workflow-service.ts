@@ -1,30 +1,25 @@
-import {
+import type {
   PikkuWorkflowService,
-  type StepState,
-  type WorkflowPlannedStep,
-  type WorkflowRun,
-  type WorkflowRunWire,
-  type WorkflowStatus,
-  type WorkflowStepOptions,
-  type WorkflowVersionStatus,
+  WorkflowRunWire,
 } from '@pikku/core/workflow'
 import {
   type RedisAdapter,
   RedisLockLostError,
   RedisLockTimeoutError,
+  wholeNumber,
 } from '@pikku/redis-core'
-import type { GraphState, NamedStep, StepInstance } from './history-store.js'
-import { HistoryStore } from './history-store.js'
 import { settleLayout } from './layout.js'
 import { isOutage } from './run-fences.js'
 import { RedisRunInterruptedError } from './run-interrupted-error.js'
-import { RunStateStore } from './run-state-store.js'
-import { RunStore } from './run-store.js'
-import type { SerializedError } from './serialized-error.js'
 import { hasQueue, offerQueue } from './singleton-queue.js'
+import { type OrphanedStep, Sweeps } from './sweeps.js'
+import {
+  type RecoveryOptions,
+  resolveRecoveryOptions,
+} from './recovery-options.js'
+import { RecoveryLoop } from './recovery-loop.js'
+import { StoredWorkflowService } from './stored-workflow-service.js'
 import { createStoreContext, type StoreContext } from './store-context.js'
-import { StepStore } from './step-store.js'
-import { VersionStore } from './version-store.js'
 import type { RedisWorkflowServiceOptions } from './workflow-options.js'
 
 /** How long, in ms, until a run that was interrupted is tried again. */
@@ -44,33 +39,29 @@ type Rpc = Parameters<PikkuWorkflowService['runWorkflowJob']>[1]
  * Crash: between any two calls a dead process leaves whole transitions, and at
  * most a lock that is free again after its time to live.
  */
-export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
+export abstract class BaseRedisWorkflowService extends StoredWorkflowService {
   /** The connection, for what this service does not offer. */
   readonly adapter: RedisAdapter
   readonly #context: StoreContext
-  readonly #runs: RunStore
-  readonly #steps: StepStore
-  readonly #history: HistoryStore
-  readonly #state: RunStateStore
-  readonly #versions: VersionStore
+  readonly #sweeps: Sweeps
+  #recovery: RecoveryLoop | undefined
+  #rpc: Rpc | undefined
   readonly #queue: RedisWorkflowServiceOptions['queue']
 
   protected constructor(
     adapter: RedisAdapter,
     options: RedisWorkflowServiceOptions
   ) {
-    super(options)
+    const said: { warn?: (message: string) => void } = {}
+    const context = createStoreContext(adapter, options, (message) =>
+      said.warn?.(message)
+    )
+    super(context, options)
+    said.warn = (message) => this.#log('warn', message)
     this.adapter = adapter
     this.#queue = options.queue
-    const context = createStoreContext(adapter, options, (message) =>
-      this.#warn(message)
-    )
     this.#context = context
-    this.#runs = new RunStore(context)
-    this.#steps = new StepStore(context)
-    this.#history = new HistoryStore(context)
-    this.#state = new RunStateStore(context)
-    this.#versions = new VersionStore(context)
+    this.#sweeps = new Sweeps(context, options.orphans)
   }
 
   /**
@@ -86,8 +77,13 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
     await settleLayout(this.#context)
   }
 
-  /** Closes what this service opened; a client that it was given stays open. */
+  /**
+   * Stops recovery and closes what this service opened; a client that it was
+   * given stays open.
+   */
   async close(): Promise<void> {
+    await this.#recovery?.stop()
+    this.#context.leases.close()
     await this.adapter.close()
   }
 
@@ -109,6 +105,7 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
     workflowName?: string
   ): Promise<void> {
     this.#offerQueue()
+    if (this.#rpc && !hasQueue()) return this.#driveHere(runId, this.#rpc)
     return super.resumeWorkflow(runId, workflowName)
   }
 
@@ -191,10 +188,10 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
     if (this.#queue) offerQueue(this.#queue)
   }
 
-  /** A warning is never a reason to fail: there may be no logger yet. */
-  #warn(message: string): void {
+  /** A line in a log is never a reason to fail: there may be no logger yet. */
+  #log(level: 'info' | 'warn', message: string): void {
     try {
-      this.logger?.warn(`[pikku-redis] ${message}`)
+      this.logger?.[level](`[pikku-redis] ${message}`)
     } catch {
       // The application's services do not exist yet, or its logger failed.
     }
@@ -220,178 +217,113 @@ export abstract class BaseRedisWorkflowService extends PikkuWorkflowService {
     )
   }
 
-  // Runs.
+  // Recovery: runs and steps whose process died.
 
-  protected async createRunImpl(
-    workflow: string,
-    input: unknown,
-    inline: boolean,
-    graphHash: string,
-    wire: WorkflowRunWire,
-    options?: { deterministic?: boolean; plannedSteps?: WorkflowPlannedStep[] }
-  ): Promise<string> {
-    return this.#runs.create({
-      workflow,
-      input,
-      inline,
-      graphHash,
-      wire,
-      ...options,
-    })
+  protected override async findStalledRunIds(
+    before: Date,
+    limit: number
+  ): Promise<string[]> {
+    return this.#sweeps.takeStalled(before, limit)
   }
 
-  async getRun(id: string): Promise<WorkflowRun | null> {
-    return this.#runs.get(id)
-  }
-
-  protected async updateRunStatusImpl(
-    id: string,
-    status: WorkflowStatus,
-    output?: unknown,
-    error?: SerializedError
-  ): Promise<void> {
-    await this.#runs.updateStatus(id, status, output, error)
-  }
-
-  // Steps.
-
-  protected async insertStepStateImpl(
-    runId: string,
-    stepName: string,
-    rpcName: string | null,
-    data: unknown,
-    options?: WorkflowStepOptions,
-    fromStepName?: string
-  ): Promise<StepState> {
-    return this.#steps.insert(runId, stepName, {
-      rpcName,
-      data,
-      options,
-      fromStepName,
-    })
-  }
-
-  async getStepState(runId: string, stepName: string): Promise<StepState> {
-    return this.#steps.get(runId, stepName)
-  }
-
-  protected async setStepScheduledImpl(stepId: string): Promise<void> {
-    await this.#steps.schedule(stepId)
-  }
-
-  protected async setStepRunningImpl(stepId: string): Promise<void> {
-    await this.#steps.start(stepId)
-  }
-
-  protected async setStepResultImpl(
-    stepId: string,
-    result: unknown
-  ): Promise<void> {
-    await this.#steps.succeed(stepId, result)
-  }
-
-  protected async setStepErrorImpl(
-    stepId: string,
-    error: Error
-  ): Promise<void> {
-    await this.#steps.fail(stepId, error)
-  }
-
-  protected async setStepChildRunIdImpl(
-    stepId: string,
-    childRunId: string
-  ): Promise<void> {
-    await this.#steps.linkChildRun(stepId, childRunId)
-  }
-
-  protected async setBranchTakenImpl(
-    stepId: string,
-    branchKey: string
-  ): Promise<void> {
-    await this.#steps.recordBranch(stepId, branchKey)
-  }
-
-  protected async createRetryAttemptImpl(
-    stepId: string,
-    status: 'pending' | 'running'
-  ): Promise<StepState> {
-    return this.#steps.retry(stepId, status)
+  protected override async findUndispatchedSteps(
+    before: Date,
+    limit: number
+  ): Promise<Array<{ runId: string; stepId: string }>> {
+    return this.#sweeps.takeUndispatched(before, limit)
   }
 
   /**
-   * Claims a step for this process, in one script. Engines later than 0.12.84
-   * call it in place of a step lock, a read and a write; for 0.12.84 there is
-   * nothing to override, so there is no such keyword.
+   * Takes steps from workers whose lease ran out, and drives their runs on. A
+   * queued step gets its next attempt while it has one left (see the option
+   * `orphans`), and the lost attempt an error of code `WORKER_LOST`.
    *
-   * @returns The step, now running, or `null` if it runs or has succeeded.
+   * @param options.limit How many leases to look at. @default 100
    */
-  protected async claimStepForExecution(
-    runId: string,
-    stepName: string,
-    rpcName: string | null
-  ): Promise<StepState | null> {
-    return this.#steps.claim(runId, stepName, rpcName)
+  async recoverOrphanedSteps({
+    limit = 100,
+  }: { limit?: number } = {}): Promise<{ recovered: OrphanedStep[] }> {
+    wholeNumber('limit', limit, 1, 100_000)
+    const recovered: OrphanedStep[] = []
+    for (const orphan of await this.#sweeps.takeOrphans(limit)) {
+      const { runId, stepName, stepId, childRunId, outcome } = orphan
+      const ended =
+        outcome !== 'child' || (await this.#report(stepId, childRunId))
+      if (!ended) continue
+      recovered.push({
+        runId,
+        stepName,
+        outcome: outcome === 'child' ? 'child-ended' : outcome,
+      })
+    }
+    for (const runId of new Set(recovered.map(({ runId }) => runId))) {
+      // The step is pending by now, or its run idle: another sweep finds it.
+      await this.resumeWorkflow(runId).catch((error: unknown) =>
+        this.#log('warn', `Run '${runId}' was not resumed: ${String(error)}`)
+      )
+    }
+    return { recovered }
   }
 
-  async getNodeResults(
-    runId: string,
-    nodeIds: string[]
-  ): Promise<Record<string, unknown>> {
-    return this.#steps.results(runId, nodeIds)
+  /**
+   * Runs every sweep again and again, on one elected process at a time of all
+   * that call this, until {@link close}. Calling it again changes nothing.
+   *
+   * @throws RedisOptionsError that names the option.
+   */
+  startRecovery(options: RecoveryOptions = {}): void {
+    const { everyMs, limit, stalledAfterMs, undispatchedAfterMs, rpc } =
+      resolveRecoveryOptions(options, this.#context.leases.leaseMs)
+    this.#rpc = rpc
+    const warn = (error: unknown) =>
+      this.#log('warn', `Recovery failed and is tried again: ${String(error)}`)
+    this.#recovery ??= new RecoveryLoop({
+      lock: this.#context.lock,
+      key: this.#context.keys.recoveryLockKey(),
+      everyMs,
+      onError: warn,
+      tick: async () => {
+        const { recovered } = await this.recoverOrphanedSteps({ limit })
+        for (const { runId, stepName, outcome } of recovered) {
+          this.#log('info', `Run '${runId}', step '${stepName}': ${outcome}`)
+        }
+        const { redispatched } = await this.relayUndispatchedSteps({
+          undispatchedAfterMs,
+          limit,
+        })
+        const { resumed } = await this.recoverStalledRuns({
+          stalledAfterMs,
+          limit,
+        })
+        for (const runId of new Set([...redispatched, ...resumed])) {
+          this.#log('info', `Run '${runId}': resumed`)
+        }
+      },
+    })
   }
 
-  async getRunHistory(runId: string): Promise<NamedStep[]> {
-    return this.#history.history(runId)
+  /** Whether the child has ended; then its parent's step gets its outcome. */
+  async #report(stepId: string, childRunId: string): Promise<boolean> {
+    const child = await this.getRun(childRunId)
+    if (child?.status === 'running' || child?.status === 'suspended') {
+      return false
+    }
+    if (child?.status === 'completed') {
+      await this.setStepResult(stepId, child.output)
+      return true
+    }
+    const what = child?.error?.message ?? child?.status ?? 'deleted'
+    await this.setStepError(
+      stepId,
+      new Error(`The child run '${childRunId}' did not complete: ${what}`)
+    )
+    return true
   }
 
-  protected override async listStepStates(
-    runId: string
-  ): Promise<NamedStep[] | null> {
-    return this.#history.replay(runId)
-  }
-
-  async getStepInstances(runId: string): Promise<StepInstance[]> {
-    return this.#history.instances(runId)
-  }
-
-  async getCompletedGraphState(runId: string): Promise<GraphState> {
-    return this.#history.graphState(runId)
-  }
-
-  protected async updateRunStateImpl(
-    runId: string,
-    name: string,
-    value: unknown
-  ): Promise<void> {
-    await this.#state.set(runId, name, value)
-  }
-
-  async getRunState(runId: string): Promise<Record<string, unknown>> {
-    return this.#state.get(runId)
-  }
-
-  protected async upsertWorkflowVersionImpl(
-    name: string,
-    graphHash: string,
-    graph: unknown,
-    source: string,
-    status?: WorkflowVersionStatus
-  ): Promise<void> {
-    await this.#versions.insert(name, graphHash, graph, source, status)
-  }
-
-  protected async updateWorkflowVersionStatusImpl(
-    name: string,
-    graphHash: string,
-    status: WorkflowVersionStatus
-  ): Promise<void> {
-    await this.#versions.updateStatus(name, graphHash, status)
-  }
-
-  async getWorkflowVersion(
-    name: string,
-    graphHash: string
-  ): Promise<{ graph: unknown; source: string } | null> {
-    return this.#versions.get(name, graphHash)
+  /** Without a queue a run is driven where it is found; it may take long. */
+  async #driveHere(runId: string, rpc: Rpc): Promise<void> {
+    void this.runWorkflowJob(runId, rpc).catch((error: unknown) =>
+      this.#log('warn', `Run '${runId}' was not driven: ${String(error)}`)
+    )
   }
 }

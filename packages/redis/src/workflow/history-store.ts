@@ -108,6 +108,8 @@ function statusInReplay({ state, queued }: Attempt): StepStatus {
   if (status !== 'failed') return status
   // The engine took this message as done: deploy the function, and resume.
   if (error?.name === 'RPCNotFoundError') return 'pending'
+  // The sweep that failed it knew its budget, and no message is left of it.
+  if (error?.['code'] === 'WORKER_LOST') return status
   // A child's failure is its parent's step's last word; no message is left.
   if (queued && childRunId !== undefined) return status
   if (queued && attemptCount <= retries) return 'scheduled'

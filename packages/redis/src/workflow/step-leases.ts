@@ -1,7 +1,7 @@
 import {
   type KeySchema,
   type ScriptRunner,
-  stepScripts,
+  sweepScripts,
 } from '@pikku/redis-core'
 
 interface Held {
@@ -66,7 +66,7 @@ export class StepLeases {
     await Promise.allSettled(
       [...byIndex].map(([leases, held]) =>
         this.#runner.run(
-          stepScripts.renewLeases,
+          sweepScripts.renewLeases,
           {
             keys: { leases },
             args: { leaseMs: this.leaseMs },

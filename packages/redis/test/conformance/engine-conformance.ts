@@ -17,12 +17,24 @@ import { findRedis, uniquePrefix } from '@pikku/redis-testing'
 const redis = await findRedis({ log: console.log })
 const opened: Array<{ close(): Promise<void> }> = []
 
-const CLIENTS = {
-  ioredis: [OverIoRedis, RunsOverIoRedis],
-  'node-redis': [OverNodeRedis, RunsOverNodeRedis],
-} as const
+type Create = (url: string, prefix: string) => OverIoRedis | OverNodeRedis
+type CreateRuns = (
+  url: string,
+  prefix: string
+) => RunsOverIoRedis | RunsOverNodeRedis
 
-for (const [name, [Workflows, Runs]] of Object.entries(CLIENTS)) {
+const CLIENTS: Record<string, [Create, CreateRuns]> = {
+  ioredis: [
+    (...args) => new OverIoRedis(...args),
+    (...args) => new RunsOverIoRedis(...args),
+  ],
+  'node-redis': [
+    (...args) => new OverNodeRedis(...args),
+    (...args) => new RunsOverNodeRedis(...args),
+  ],
+}
+
+for (const [name, [workflows, runs]] of Object.entries(CLIENTS)) {
   // The suite lists the runs that its workflow tests made.
   const prefix = uniquePrefix()
   const open = async <
@@ -37,8 +49,8 @@ for (const [name, [Workflows, Runs]] of Object.entries(CLIENTS)) {
   defineServiceTests({
     name: `@pikku/redis over ${name}`,
     services: {
-      workflowService: () => open(new Workflows(redis.url, prefix)),
-      workflowRunService: () => open(new Runs(redis.url, prefix)),
+      workflowService: () => open(workflows(redis.url, prefix)),
+      workflowRunService: () => open(runs(redis.url, prefix)),
     },
   })
 }

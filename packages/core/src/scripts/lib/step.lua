@@ -85,7 +85,6 @@ local function encode_entry(step)
 end
 
 -- Moves the step in the indexes from the status that it had to the one it has.
--- A step that waits for its child run is in no worker's hands.
 local function index_step(step)
   local run, pending_steps, idle, pending, leases = KEYS[1], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
   local seen = redis.call('HMGET', run, 'id', 'status', 'listed', 'inFlight')
@@ -106,7 +105,7 @@ local function index_step(step)
   end
   watch_run(seen[1], seen[2] == 'running', in_flight, fields.updatedAt, idle, pending, pending_steps)
   local lease = (fields.attemptCount or '1') .. ':' .. seen[1] .. ':' .. step.name
-  if status == 'running' and not fields.childRunId then
+  if status == 'running' then
     if step.lease_ms then
       redis.call('ZADD', leases, string.format('%.0f', now + step.lease_ms), lease)
     end
