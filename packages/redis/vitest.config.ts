@@ -3,7 +3,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 const SETUP = '@pikku/redis-testing'
 
 /** Suites that say nothing about where the keys are: they run everywhere. */
-const EVERYWHERE = ['engine', 'workflow']
+const EVERYWHERE = ['engine', 'workflow', 'finding', 'recovery']
 
 /**
  * The same suites against a single server and against a cluster, and what is

@@ -1,7 +1,13 @@
-import { RedisWorkflowService as OverIoRedis } from '@pikku/redis'
+import {
+  RedisWorkflowRunService as RunsOverIoRedis,
+  RedisWorkflowService as OverIoRedis,
+} from '@pikku/redis'
 import type { RedisWorkflowServiceOptions } from '@pikku/redis'
 import { KeySchema } from '@pikku/redis-core'
-import { RedisWorkflowService as OverNodeRedis } from '@pikku/redis/node-redis'
+import {
+  RedisWorkflowRunService as RunsOverNodeRedis,
+  RedisWorkflowService as OverNodeRedis,
+} from '@pikku/redis/node-redis'
 import {
   RawCluster,
   RawConnection,
@@ -11,16 +17,19 @@ import {
 import { inject } from 'vitest'
 
 export type Service = OverIoRedis | OverNodeRedis
+export type RunService = RunsOverIoRedis | RunsOverNodeRedis
 
 /** Every suite runs on both clients: `describe.each(CLIENTS)`. */
 export const CLIENTS = [
   {
     client: 'ioredis',
     Service: OverIoRedis as new (...args: unknown[]) => Service,
+    RunService: RunsOverIoRedis as new (...args: unknown[]) => RunService,
   },
   {
     client: 'node-redis',
     Service: OverNodeRedis as new (...args: unknown[]) => Service,
+    RunService: RunsOverNodeRedis as new (...args: unknown[]) => RunService,
   },
 ]
 
@@ -77,6 +86,16 @@ export async function openService(
     wireQueues: false,
     ...options,
   })
+  await service.init()
+  return service
+}
+
+/** A service that finds the runs of the prefix, on the Redis of this run. */
+export async function openRunService(
+  client: Client,
+  keyPrefix: string
+): Promise<RunService> {
+  const service = new client.RunService(connectionOf(client), { keyPrefix })
   await service.init()
   return service
 }

@@ -26,3 +26,4 @@ export {
 } from './redis-sentinels.js'
 export { RedisServer, type RedisServerOptions } from './redis-server.js'
 export { WorkerProcess, type WorkerProcessOptions } from './worker-process.js'
+export { until } from './until.js'

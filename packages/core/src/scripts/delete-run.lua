@@ -32,9 +32,16 @@ if redis.call('ZCARD', KEYS[3]) > #ARGV then
   return { 'changed' }
 end
 local id, workflow, listed = seen[1], seen[2] or '', seen[4]
+local leases = {}
 for i, name in ipairs(ARGV) do
   local attempt = redis.call('HGET', KEYS[11 + i], 'attemptCount') or '1'
-  redis.call('ZREM', KEYS[11], attempt .. ':' .. id .. ':' .. name)
+  local lease = attempt .. ':' .. id .. ':' .. name
+  if redis.call('ZSCORE', KEYS[11], lease) then
+    leases[#leases + 1] = lease
+  end
+end
+if #leases > 0 then
+  redis.call('ZREM', KEYS[11], unpack(leases))
 end
 if listed then
   local tail = member_tail(id, seen[3])

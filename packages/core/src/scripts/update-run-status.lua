@@ -33,6 +33,7 @@ end
 if current == 'completed' or current == 'failed' or current == 'cancelled' then
   return { 'kept', current }
 end
+local waiting = redis.call('ZRANGE', KEYS[7], 0, 0, 'WITHSCORES')
 local stamp = tick(run)
 redis.call('HSET', run, 'status', status, 'updatedAt', stamp, 'operation', operation)
 if output ~= '' then
@@ -46,10 +47,10 @@ end
 local row = redis.call('HMGET', run, 'id', 'workflow', 'createdAt', 'listed', 'inFlight')
 if row[4] then
   list_run(run, KEYS[3], KEYS[4], row, status)
-  watch_run(row[1], status == 'running', tonumber(row[5] or '') or 0, stamp, KEYS[5], KEYS[6], KEYS[7])
-  if status == 'running' and current == 'suspended' then
-    -- Its gate is still 'running', and the message that opens it may get lost.
-    redis.call('ZADD', KEYS[5], stamp, row[1])
-  end
+  -- A run that was suspended has a step 'running', its gate, and the message
+  -- that opens it may get lost: it is watched, too.
+  local is_idle = (tonumber(row[5] or '') or 0) <= 0 or current == 'suspended'
+  watch_run(KEYS[5], row[1], status == 'running' and is_idle and stamp)
+  watch_run(KEYS[6], row[1], status == 'running' and waiting[2])
 end
 return { 'ok' }

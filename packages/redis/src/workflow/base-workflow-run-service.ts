@@ -87,7 +87,7 @@ export abstract class BaseRedisWorkflowRunService implements WorkflowRunService 
     return this.#runs.get(id)
   }
 
-  /** Steps in the order in which they began, each with its input. */
+  /** Steps, each with its input, in the order of their latest attempts. */
   async getRunSteps(
     runId: string
   ): Promise<

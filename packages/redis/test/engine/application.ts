@@ -33,6 +33,7 @@ export interface Message {
 /** The services that an application of a test gives to Pikku. */
 export interface ApplicationServices {
   warn(message: string): void
+  info?(message: string): void
   queue?: QueueService
   /** Called with what has to be run after a delay, in ms. */
   schedule(delay: number, name: string, data: unknown): void
@@ -64,12 +65,12 @@ export class Application {
   }
 
   /** Forgets what was registered before, and gives Pikku these services. */
-  serve({ warn, queue, schedule }: ApplicationServices): void {
+  serve({ warn, info = () => {}, queue, schedule }: ApplicationServices): void {
     resetPikkuState()
     const ignore = () => {}
     setSingletonServices({
       config: {},
-      logger: { debug: ignore, info: ignore, error: ignore, warn },
+      logger: { debug: ignore, info, error: ignore, warn },
       schedulerService: {
         scheduleRPC: async (delay: number, name: string, data: unknown) =>
           schedule(delay, name, data),

@@ -61,10 +61,11 @@ export class EngineHarness extends Application {
   /** What jobs ended with that the queue then tried again, or gave up. */
   readonly jobErrors: string[] = []
   readonly warnings: string[] = []
+  readonly infos: string[] = []
   service!: Service
   readonly #client: Client
   readonly #url: string | undefined
-  readonly #prefix = testPrefix()
+  readonly prefix = testPrefix()
   readonly #opened: Service[] = []
 
   private constructor(client: Client, url: string | undefined) {
@@ -80,6 +81,7 @@ export class EngineHarness extends Application {
     const harness = new EngineHarness(client, url)
     harness.serve({
       warn: (message) => harness.warnings.push(message),
+      info: (message) => harness.infos.push(message),
       queue: queue ? harness.queue : undefined,
       schedule: (delay, name, data) => harness.queue.put(name, data, { delay }),
     })
@@ -92,7 +94,7 @@ export class EngineHarness extends Application {
     const service = await openService(
       this.#client,
       {
-        keyPrefix: this.#prefix,
+        keyPrefix: this.prefix,
         lock: { retries: 2, retryDelayMs: 20 },
         ...options,
       },

@@ -20,9 +20,14 @@ local function status_members(status, workflow, tail)
   return 's:' .. status .. ':' .. tail, 'b:' .. status .. ':' .. #workflow .. ':' .. workflow .. ':' .. tail
 end
 
+-- A key is not touched again after a write that may have emptied it: in a slot
+-- that moves to another node, a key that is gone ends the script half-way.
 local function change_count(counts, status, workflow, by)
   local field = status .. ':' .. workflow
-  if redis.call('HINCRBY', counts, field, by) <= 0 then
+  local count = (tonumber(redis.call('HGET', counts, field) or '') or 0) + by
+  if count > 0 then
+    redis.call('HSET', counts, field, string.format('%.0f', count))
+  else
     redis.call('HDEL', counts, field)
   end
 end
@@ -34,30 +39,24 @@ local function list_run(run, listing, counts, seen, status)
     return
   end
   local tail = member_tail(id, seen[3])
+  local by_status, by_both = status_members(status, workflow, tail)
+  redis.call('ZADD', listing, 0, by_status, 0, by_both)
+  change_count(counts, status, workflow, 1)
+  redis.call('HSET', run, 'listed', status)
   if listed then
     redis.call('ZREM', listing, status_members(listed, workflow, tail))
     change_count(counts, listed, workflow, -1)
   else
     redis.call('ZADD', listing, 0, 'a:' .. tail, 0, 'w:' .. #workflow .. ':' .. workflow .. ':' .. tail)
   end
-  local by_status, by_both = status_members(status, workflow, tail)
-  redis.call('ZADD', listing, 0, by_status, 0, by_both)
-  change_count(counts, status, workflow, 1)
-  redis.call('HSET', run, 'listed', status)
 end
 
--- Enters the run for the sweeps, or takes it out, by what it is now.
-local function watch_run(id, running, in_flight, since, idle, pending, pending_steps)
-  if running and in_flight <= 0 then
-    redis.call('ZADD', idle, since, id)
+-- Enters a run in an index of the sweeps, with since when, or takes it out.
+local function watch_run(index, id, since)
+  if since then
+    redis.call('ZADD', index, since, id)
   else
-    redis.call('ZREM', idle, id)
-  end
-  local first = redis.call('ZRANGE', pending_steps, 0, 0, 'WITHSCORES')
-  if running and first[1] then
-    redis.call('ZADD', pending, first[2], id)
-  else
-    redis.call('ZREM', pending, id)
+    redis.call('ZREM', index, id)
   end
 end
 

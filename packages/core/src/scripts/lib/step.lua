@@ -38,9 +38,11 @@ local function read_step(key, name, steps, history)
   if redis.call('LLEN', history) <= (position or 0) then
     position = nil
   end
+  local indexed = redis.call('HMGET', KEYS[1], 'id', 'status', 'listed', 'inFlight')
   return {
     key = key, name = name, steps = steps, history = history, fields = fields, position = position,
-    was = fields.status,
+    was = fields.status, indexed = indexed, in_flight = tonumber(indexed[4] or '') or 0,
+    waiting = redis.call('ZRANGE', KEYS[6], 0, 1, 'WITHSCORES'),
   }
 end
 
@@ -84,27 +86,41 @@ local function encode_entry(step)
   return '{' .. table.concat(parts, ',') .. '}'
 end
 
+-- Since when the first of the run's pending steps waits, with this one as it is
+-- now, which is the last of them if it waits; nil if none does.
+local function pending_since(step)
+  local waiting = step.waiting
+  for i = 1, #waiting, 2 do
+    if waiting[i] ~= step.name then
+      return waiting[i + 1]
+    end
+  end
+  return step.fields.status == 'pending' and step.fields.updatedAt or nil
+end
+
 -- Moves the step in the indexes from the status that it had to the one it has.
 local function index_step(step)
-  local run, pending_steps, idle, pending, leases = KEYS[1], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-  local seen = redis.call('HMGET', run, 'id', 'status', 'listed', 'inFlight')
+  local fields, was, seen = step.fields, step.was, step.indexed
   if not seen[3] then
     return
   end
-  local fields, was = step.fields, step.was
+  local id, is_running = seen[1], seen[2] == 'running'
+  local pending_steps, idle, pending, leases = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
   local status = fields.status
   local change = (IN_FLIGHT[status] and 1 or 0) - (IN_FLIGHT[was] and 1 or 0)
-  local in_flight = tonumber(seen[4] or '') or 0
   if change ~= 0 then
-    in_flight = redis.call('HINCRBY', run, 'inFlight', change)
+    step.in_flight = redis.call('HINCRBY', KEYS[1], 'inFlight', change)
   end
-  if status == 'pending' then
-    redis.call('ZADD', pending_steps, fields.updatedAt, step.name)
-  elseif was == 'pending' then
-    redis.call('ZREM', pending_steps, step.name)
+  watch_run(idle, id, is_running and step.in_flight <= 0 and fields.updatedAt)
+  if was == 'pending' or status == 'pending' then
+    if status == 'pending' then
+      redis.call('ZADD', pending_steps, fields.updatedAt, step.name)
+    else
+      redis.call('ZREM', pending_steps, step.name)
+    end
+    watch_run(pending, id, is_running and pending_since(step))
   end
-  watch_run(seen[1], seen[2] == 'running', in_flight, fields.updatedAt, idle, pending, pending_steps)
-  local lease = (fields.attemptCount or '1') .. ':' .. seen[1] .. ':' .. step.name
+  local lease = (fields.attemptCount or '1') .. ':' .. id .. ':' .. step.name
   if status == 'running' then
     if step.lease_ms then
       redis.call('ZADD', leases, string.format('%.0f', now + step.lease_ms), lease)
