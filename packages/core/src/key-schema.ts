@@ -136,6 +136,30 @@ export class KeySchema {
     )
   }
 
+  /** Where 0.12 keeps the attempts of a step: a sorted set by attempt. */
+  publishedHistoryKey(stepId: string): string {
+    return `${this.prefix}:step-history:${stepId}`
+  }
+
+  /** The steps that a migration found of a run, until it has moved it. */
+  foundStepsKey(runId: string): string {
+    return `${this.#tagged(runId)}:found-steps:${part(runId)}`
+  }
+
+  /** A glob for SCAN that finds the runs, or the steps, of an unpartitioned prefix. */
+  scanPattern(kind: 'run' | 'step'): string {
+    return `${this.prefix.replaceAll(/[*?[\]\\^-]/g, '\\$&')}:${kind}:*`
+  }
+
+  /** What a key found by {@link scanPattern} is of. */
+  parseScanned(kind: 'run' | 'step', key: string): StepIdParts {
+    const rest = key.slice(this.prefix.length + kind.length + 2)
+    const colon = kind === 'run' ? -1 : rest.indexOf(':')
+    return colon === -1
+      ? { runId: rest, stepName: '' }
+      : { runId: rest.slice(0, colon), stepName: rest.slice(colon + 1) }
+  }
+
   /** The lock of the one process that recovers. */
   recoveryLockKey(): string {
     return `${this.prefix}:recovery-lock`

@@ -9,6 +9,7 @@ import {
   type Script,
   stepScripts,
   sweepScripts,
+  migrationScripts,
   versionScripts,
 } from '../src/index.js'
 
@@ -116,6 +117,7 @@ const SCRIPTS: Script[] = [
   runScripts,
   stepScripts,
   sweepScripts,
+  migrationScripts,
   versionScripts,
 ].flatMap((group) => Object.values(group) as Script[])
 

@@ -34,3 +34,7 @@ export type {
 } from './workflow/run-index.js'
 export type { RecoveryOptions } from './workflow/recovery-options.js'
 export type { OrphanedStep } from './workflow/sweeps.js'
+export type {
+  MigrationOptions,
+  MigrationProgress,
+} from './workflow/migration.js'

@@ -17,6 +17,8 @@
 -- Returns {'ok'}; {'none'} if there was no such run; {'changed'} if the run
 -- has another number of steps than the caller says: it should look again.
 --
+-- {'unlisted'} if 0.12 wrote it: its steps are in no index yet.
+--
 -- The run's lock goes too: a holder that is at work loses it, and can write
 -- nothing any more.
 --
@@ -31,6 +33,9 @@ end
 if redis.call('ZCARD', KEYS[3]) > #ARGV then
   return { 'changed' }
 end
+if not seen[4] then
+  return { 'unlisted' }
+end
 local id, workflow, listed = seen[1], seen[2] or '', seen[4]
 local leases = {}
 for i, name in ipairs(ARGV) do
@@ -43,14 +48,12 @@ end
 if #leases > 0 then
   redis.call('ZREM', KEYS[11], unpack(leases))
 end
-if listed then
-  local tail = member_tail(id, seen[3])
-  redis.call('ZREM', KEYS[7], 'a:' .. tail, 'w:' .. #workflow .. ':' .. workflow .. ':' .. tail,
-    status_members(listed, workflow, tail))
-  change_count(KEYS[8], listed, workflow, -1)
-  redis.call('ZREM', KEYS[9], id)
-  redis.call('ZREM', KEYS[10], id)
-end
+local tail = member_tail(id, seen[3])
+redis.call('ZREM', KEYS[7], 'a:' .. tail, 'w:' .. #workflow .. ':' .. workflow .. ':' .. tail,
+  status_members(listed, workflow, tail))
+change_count(KEYS[8], listed, workflow, -1)
+redis.call('ZREM', KEYS[9], id)
+redis.call('ZREM', KEYS[10], id)
 for i, key in ipairs(KEYS) do
   if i <= 6 or i > 11 then
     redis.call('DEL', key)

@@ -63,5 +63,5 @@ export const deleteRun = defineScript({
   args: [],
   variadic: true,
   durable: true,
-  parse: parseOutcome<'ok' | 'none' | 'changed'>,
+  parse: parseOutcome<'ok' | 'none' | 'changed' | 'unlisted'>,
 })

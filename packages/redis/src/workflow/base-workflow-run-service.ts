@@ -9,6 +9,11 @@ import { HistoryStore, type NamedStep } from './history-store.js'
 import { decodeJson } from './json.js'
 import { settleLayout } from './layout.js'
 import {
+  Migration,
+  type MigrationOptions,
+  type MigrationProgress,
+} from './migration.js'
+import {
   type ListRunsOptions,
   type RunCount,
   RunIndex,
@@ -131,8 +136,22 @@ export abstract class BaseRedisWorkflowRunService implements WorkflowRunService 
    * and stay.
    *
    * @returns Whether there was such a run.
+   * @throws RedisLayoutError for a run of 0.12 that was not migrated: nobody
+   *   knows its steps.
    */
   async deleteRun(id: string): Promise<boolean> {
     return removeRun(this.#context, id)
+  }
+
+  /**
+   * Moves runs that @pikku/redis 0.12 wrote into the indexes; until then they
+   * can be read and finished, and no list has them. Online: call it again as
+   * often as you like, and once more after the last 0.12 process has ended.
+   *
+   * @returns What was found and moved.
+   * @throws RedisOptionsError for a prefix with partitions: 0.12 has none.
+   */
+  async migrate(options: MigrationOptions = {}): Promise<MigrationProgress> {
+    return new Migration(this.#context, options).run()
   }
 }

@@ -1,4 +1,4 @@
-import { runScripts } from '@pikku/redis-core'
+import { RedisLayoutError, runScripts } from '@pikku/redis-core'
 import type { StoreContext } from './store-context.js'
 
 /**
@@ -14,6 +14,11 @@ export async function removeRun(
   for (;;) {
     const reply = await runner.send('ZRANGE', steps, '0', '-1')
     const names = Array.isArray(reply) ? reply.map(String) : []
+    const stepIds = await runner.sendAll(
+      names.map(
+        (name) => ['HGET', keys.stepKey(runId, name), 'stepId'] as const
+      )
+    )
     const { code } = await runner.run(runScripts.deleteRun, {
       keys: {
         run,
@@ -29,8 +34,18 @@ export async function removeRun(
       moreKeys: [
         ...names.map((name) => keys.stepKey(runId, name)),
         ...names.map((name) => keys.stepLockKey(runId, name)),
+        // 0.12 has no partitions, so these may be in another slot.
+        ...(keys.partitions === undefined
+          ? stepIds.map((id) => keys.publishedHistoryKey(String(id)))
+          : []),
       ],
     })
+    if (code === 'unlisted') {
+      throw new RedisLayoutError(
+        `Run '${runId}' was written by @pikku/redis 0.12 and is in no index: ` +
+          'call migrate() first'
+      )
+    }
     if (code !== 'changed') return code === 'ok'
   }
 }

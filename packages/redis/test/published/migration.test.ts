@@ -1,0 +1,162 @@
+import { RedisLayoutError } from '@pikku/redis'
+import { RedisWorkflowService as Published } from '@pikku/redis-published'
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
+import {
+  CLIENTS,
+  openRunService,
+  openService,
+  type RunService,
+  type Service,
+  testPrefix,
+} from '../clients.js'
+import { readIndexes } from '../finding/indexes.js'
+
+const WIRE = { type: 'test' }
+
+/** The data is made by the real store of 0.12.18, from npm. */
+describe.each(CLIENTS)('moving in from 0.12.18 with $client', (client) => {
+  let keyPrefix: string
+  let ours: Service
+  let runs: RunService
+  let published: Published
+
+  beforeEach(async () => {
+    // A glob character in the prefix is a character.
+    keyPrefix = `${testPrefix('moving')}[*]`
+    ours = await openService(client, { keyPrefix, stepLeaseMs: 100 })
+    runs = await openRunService(client, keyPrefix)
+    published = new Published(inject('redisUrl'), keyPrefix, {
+      wireQueues: false,
+    } as never)
+  })
+
+  afterEach(async () => {
+    await ours.close()
+    await runs.close()
+    await published.close()
+  })
+
+  /** A run with a retried, a succeeded, a running and a pending step. */
+  async function startRun(inline = true) {
+    const id = await published.createRun('old', { n: [] }, inline, 'h', WIRE)
+    const flaky = await published.insertStepState(id, 'a:flaky', 'rpc', {})
+    await published.setStepRunning(flaky.stepId)
+    await published.setStepError(flaky.stepId, new Error('first'))
+    const again = await published.createRetryAttempt(flaky.stepId, 'pending')
+    await published.setStepRunning(again.stepId)
+    await published.setStepResult(again.stepId, { kept: [], n: 1.5 })
+    const open = await published.insertStepState(id, 'open', 'rpc', [1])
+    await published.setStepRunning(open.stepId)
+    await published.insertStepState(id, 'waits', 'rpc', {})
+    await published.updateRunState(id, 'x', { y: 1 })
+    return { id, open }
+  }
+  const statuses = async (id: string) =>
+    (await runs.getRunHistory(id)).map(
+      ({ stepName, status, attemptCount }) =>
+        `${stepName} ${status} ${attemptCount}`
+    )
+
+  test('a dry run counts and writes nothing', async () => {
+    await startRun()
+    const found = await runs.migrate({ dryRun: true })
+    expect(found).toEqual({ steps: 3, runs: 1, moved: 1 })
+    expect(await runs.listRuns()).toEqual([])
+    expect(await runs.migrate({ dryRun: true })).toEqual(found)
+  })
+
+  test('a run is listed, shown with its whole history, and finished', async () => {
+    const { id, open } = await startRun()
+    const before = await published.getRun(id)
+    const told: unknown[] = []
+    await runs.migrate({ onProgress: (progress) => told.push(progress) })
+    expect(told.at(-1)).toEqual({ steps: 3, runs: 1, moved: 1 })
+    expect(await runs.listRuns({ workflowName: 'old' })).toEqual([before])
+    expect(await statuses(id)).toEqual([
+      'a:flaky failed 1',
+      'a:flaky succeeded 2',
+      'open running 1',
+      'waits pending 1',
+    ])
+    const [first, second] = await runs.getRunHistory(id)
+    expect(first?.error?.message).toBe('first')
+    expect(second?.result).toEqual({ kept: [], n: 1.5 })
+    expect(await ours.getRunState(id)).toEqual({ x: { y: 1 } })
+    expect(await readIndexes(ours, keyPrefix)).toMatchObject({
+      idle: [],
+      pending: [id],
+      leases: [],
+    })
+    await ours.setStepResult(open.stepId, 'done')
+    await ours.updateRunStatus(id, 'completed', 1)
+    expect(await runs.countRuns()).toEqual([
+      { workflowName: 'old', status: 'completed', count: 1 },
+    ])
+    expect((await published.getRun(id))?.output).toBe(1)
+  })
+
+  test('migrating again changes nothing, and finds what 0.12 did since', async () => {
+    const { id, open } = await startRun()
+    await runs.migrate()
+    const history = await runs.getRunHistory(id)
+    expect(await runs.migrate()).toEqual({ steps: 0, runs: 1, moved: 0 })
+    expect(await runs.getRunHistory(id)).toEqual(history)
+    await published.setStepResult(open.stepId, 'by 0.12')
+    await published.insertStepState(id, 'new', 'rpc', {})
+    await published.updateRunStatus(id, 'completed', 2)
+    expect(await runs.migrate()).toEqual({ steps: 1, runs: 1, moved: 1 })
+    expect(await statuses(id)).toEqual([
+      'a:flaky failed 1',
+      'a:flaky succeeded 2',
+      'open succeeded 1',
+      'waits pending 1',
+      'new pending 1',
+    ])
+    expect(await runs.listRuns({ status: 'completed' })).toHaveLength(1)
+    expect(await runs.listRuns({ status: 'running' })).toHaveLength(0)
+    expect((await readIndexes(ours, keyPrefix)).pending).toEqual([])
+  })
+
+  test('while both versions write and it runs many times, nothing is lost', async () => {
+    const started = await Promise.all(
+      Array.from({ length: 20 }, () => startRun())
+    )
+    const work = started.map(async ({ id, open }, i) => {
+      const writer = i % 2 ? ours : published
+      await writer.setStepResult(open.stepId, i)
+      await writer.updateRunStatus(id, 'completed', i)
+    })
+    await Promise.all([...work, runs.migrate(), runs.migrate(), runs.migrate()])
+    await runs.migrate()
+    for (const [i, { id }] of started.entries()) {
+      const run = await runs.getRun(id)
+      expect(run).toMatchObject({ status: 'completed', output: i })
+      const steps = await runs.getRunSteps(id)
+      expect(steps.find(({ stepName }) => stepName === 'open')?.result).toBe(i)
+    }
+    expect(await runs.countRuns()).toEqual([
+      { workflowName: 'old', status: 'completed', count: 20 },
+    ])
+  })
+
+  test('a run is deleted with its old keys, once it was moved', async () => {
+    const { id } = await startRun()
+    await expect(runs.deleteRun(id)).rejects.toThrow(RedisLayoutError)
+    await runs.migrate()
+    expect(await runs.deleteRun(id)).toBe(true)
+    const left = await ours.adapter.send({
+      key: null,
+      args: ['KEYS', `${keyPrefix.replaceAll(/[[*\]]/g, '\\$&')}*`],
+    })
+    expect(left).toEqual([`${keyPrefix}:layout`])
+  })
+
+  test('a step that the last 0.12 worker had in hand is an orphan', async () => {
+    const { id } = await startRun(false)
+    await runs.migrate({ workersGone: true })
+    expect((await ours.recoverOrphanedSteps()).recovered).toEqual([
+      { runId: id, stepName: 'open', outcome: 'retried' },
+    ])
+    expect(await statuses(id)).toContain('open pending 2')
+  })
+})
