@@ -26,12 +26,14 @@ export const rpc = {
   },
 } as unknown as Rpc
 
-export function provideServices(queues: BullQueues): void {
+export function provideServices(
+  queues: BullQueues,
+  warn: (line: unknown) => void
+): void {
   const quiet = () => {}
-  const toStderr = (line: unknown) => console.error(line)
   setSingletonServices({
     config: {},
-    logger: { debug: quiet, info: quiet, warn: toStderr, error: quiet },
+    logger: { debug: quiet, info: quiet, warn, error: quiet },
     queueService: queues,
     schedulerService: queues,
   } as unknown as Services)

@@ -32,7 +32,8 @@ export async function openShop(options: ShopOptions): Promise<Shop> {
     duplicates > 0
       ? new DuplicatingQueues(connection.forQueues, queuePrefix, duplicates)
       : new BullQueues(connection.forQueues, queuePrefix)
-  provideServices(queues)
+  // Duplicates make late results, each of which is ignored with a warning.
+  provideServices(queues, duplicates > 0 ? () => {} : console.error)
   const service = connection.service({
     keyPrefix,
     wireQueues: false,

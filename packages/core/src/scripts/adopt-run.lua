@@ -65,7 +65,7 @@ for _, row in ipairs(rows) do
     if seen[6] ~= 'true' and row.rpc and row.rpc ~= '' then
       redis.call('HSET', row.key, 'queued', '1')
     end
-    redis.call('ZADD', leases, string.format('%.0f', now), row.attempt .. ':' .. id .. ':' .. row.name)
+    redis.call('ZADD', leases, 0, row.attempt .. ':' .. id .. ':' .. row.name)
   end
 end
 redis.call('HSET', run, 'inFlight', string.format('%.0f', in_flight))

@@ -45,8 +45,10 @@ describe.each(CLIENTS)('moving in from 0.12.18 with $client', (client) => {
     const again = await published.createRetryAttempt(flaky.stepId, 'pending')
     await published.setStepRunning(again.stepId)
     await published.setStepResult(again.stepId, { kept: [], n: 1.5 })
+    await nextMillisecond()
     const open = await published.insertStepState(id, 'open', 'rpc', [1])
     await published.setStepRunning(open.stepId)
+    await nextMillisecond()
     await published.insertStepState(id, 'waits', 'rpc', {})
     await published.updateRunState(id, 'x', { y: 1 })
     return { id, open }
@@ -160,3 +162,9 @@ describe.each(CLIENTS)('moving in from 0.12.18 with $client', (client) => {
     expect(await statuses(id)).toContain('open pending 2')
   })
 })
+
+/** 0.12 orders steps by its clock: two of one millisecond have no order. */
+async function nextMillisecond(): Promise<void> {
+  const began = Date.now()
+  while (Date.now() === began) await new Promise(setImmediate)
+}
