@@ -16,8 +16,9 @@
 -- ARGV[3] workersGone  '1' if no 0.12 worker is left that could have a step
 -- ARGV[4] count    how many steps it has
 -- ARGV    rest     for each step its name, the position of its latest attempt,
---                  and its status, attempt and last change as the caller read
---                  them; then the entries of the history
+--                  its status, attempt and last change as the caller read them,
+--                  and the attempt's times ('field ms field ms'), which 0.12
+--                  keeps in its history only; then the entries of the history
 --
 -- Returns {'ok'}, or {'changed'} if anything is not as the caller read it.
 --
@@ -36,11 +37,11 @@ end
 local id, is_running = seen[1], ARGV[1] == 'running'
 local rows = {}
 for i = 1, count do
-  local at = 5 + (i - 1) * 5
+  local at = 5 + (i - 1) * 6
   local key = KEYS[10 + i]
   local now_is = redis.call('HMGET', key, 'status', 'attemptCount', 'updatedAt', 'rpcName')
   local row = { name = ARGV[at], position = ARGV[at + 1], status = ARGV[at + 2], key = key, rpc = now_is[4] }
-  row.attempt, row.updated = ARGV[at + 3], ARGV[at + 4]
+  row.attempt, row.updated, row.stamps = ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
   if now_is[1] ~= row.status or (now_is[2] or '1') ~= row.attempt or now_is[3] ~= row.updated then
     return { 'changed' }
   end
@@ -48,12 +49,15 @@ for i = 1, count do
 end
 
 redis.call('DEL', history, steps, KEYS[4])
-for i = 5 + count * 5, #ARGV do
+for i = 5 + count * 6, #ARGV do
   redis.call('RPUSH', history, ARGV[i])
 end
 local in_flight, since = 0, nil
 for _, row in ipairs(rows) do
   redis.call('ZADD', steps, row.position, row.name)
+  for field, ms in string.gmatch(row.stamps, '(%a+) (%d+)') do
+    redis.call('HSET', row.key, field, ms)
+  end
   if IN_FLIGHT[row.status] then
     in_flight = in_flight + 1
   end

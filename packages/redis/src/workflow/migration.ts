@@ -181,6 +181,7 @@ export class Migration {
             hash.get('status') ?? '',
             hash.get('attemptCount') || '1',
             hash.get('updatedAt') ?? '',
+            entries[position.get(name) ?? -1]?.stamps ?? '',
           ]),
           ...entries.map(({ text }) => text),
         ],
@@ -235,10 +236,22 @@ export class Migration {
     for (const entry of [...theirs, ...kept, ...latest.values()]) {
       all.set(`${entry.attempt}:${entry.stepName}`, entry)
     }
-    return [...all.values()].toSorted(
-      (a, b) => a.createdAt - b.createdAt || a.attempt - b.attempt
-    )
+    return inOrder([...all.values()])
   }
+}
+
+/** By when they began; the attempts of a step by number, whatever their times. */
+function inOrder(entries: readonly Entry[]): Entry[] {
+  const began = new Map<string, number>()
+  return entries
+    .toSorted((a, b) => a.attempt - b.attempt)
+    .map((entry) => {
+      const since = Math.max(entry.createdAt, began.get(entry.stepName) ?? 0)
+      began.set(entry.stepName, since)
+      return { entry, since }
+    })
+    .toSorted((a, b) => a.since - b.since || a.entry.attempt - b.entry.attempt)
+    .map(({ entry }) => entry)
 }
 
 function ownEntry(text: string, key: string, position: number): Entry {
@@ -249,6 +262,7 @@ function ownEntry(text: string, key: string, position: number): Entry {
     createdAt: Number(entry['createdAt'] ?? 0),
     attempt: Number(entry['attemptCount'] ?? 1),
     text,
+    stamps: '',
   }
 }
 

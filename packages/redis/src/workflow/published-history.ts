@@ -7,6 +7,8 @@ export interface Entry {
   createdAt: number
   attempt: number
   text: string
+  /** The times of the attempt, for the step's hash: field, ms, field, ms. */
+  stamps: string
 }
 
 const TEXT = [
@@ -29,6 +31,9 @@ const NUMBERS = [
   'failedAt',
   'queued',
 ]
+const STAMPS: ReadonlySet<string> = new Set(
+  NUMBERS.filter((field) => field.endsWith('At') && field !== 'updatedAt')
+)
 /** JSON already: moved as it is. */
 const JSON_TEXT = ['result', 'error']
 /** What belongs to the step, and not to one of its attempts. */
@@ -47,17 +52,18 @@ export function entriesOfPublishedStep(
 ): Entry[] {
   const latest =
     optionalNumber(hash.get('attemptCount'), key, 'attemptCount') ?? 1
-  const earlier = new Map<number, Map<string, string>>()
+  const attempts = new Map<number, Map<string, string>>()
   for (const [i, text] of recorded.entries()) {
     const fields = fieldsOf(
       decodeJson<Record<string, unknown>>(text, key, `[${i}]`) ?? {}
     )
-    const attempt = Number(fields.get('attemptCount'))
-    if (attempt < latest) earlier.set(attempt, fields)
+    attempts.set(Number(fields.get('attemptCount')), fields)
   }
-  const attempts = [...earlier].toSorted(([a], [b]) => a - b)
+  const earlier = [...attempts]
+    .filter(([attempt]) => attempt < latest)
+    .toSorted(([a], [b]) => a - b)
   return [
-    ...attempts.map(([attempt, fields]) => {
+    ...earlier.map(([attempt, fields]) => {
       for (const field of OF_STEP) {
         const value = hash.get(field)
         if (value && !fields.has(field)) fields.set(field, value)
@@ -66,8 +72,33 @@ export function entriesOfPublishedStep(
       const last = stamps.map((field) => fields.get(field)).find(Boolean)
       return entry(stepName, fields.set('updatedAt', last ?? '0'), attempt)
     }),
-    entry(stepName, hash, latest),
+    entry(stepName, withStamps(hash, attempts.get(latest), latest), latest),
   ]
+}
+
+/**
+ * The hash, with the times of its attempt. 0.12 keeps those in the history
+ * only, and leaves the `createdAt` of the first attempt in the hash for ever.
+ */
+function withStamps(
+  hash: ReadonlyMap<string, string>,
+  recorded: ReadonlyMap<string, string> | undefined,
+  attempt: number
+): Map<string, string> {
+  const stamped = new Map(hash)
+  const status = hash.get('status')
+  for (const field of ['scheduledAt', 'runningAt', `${status}At`]) {
+    const value = recorded?.get(field)
+    if (value && STAMPS.has(field) && !hash.has(field)) {
+      stamped.set(field, value)
+    }
+  }
+  const began = recorded?.get('createdAt')
+  // An attempt that ours began has its own time in the hash already.
+  if (began && attempt > 1 && began > (hash.get('createdAt') ?? '')) {
+    stamped.set('createdAt', began)
+  }
+  return stamped
 }
 
 function entry(
@@ -88,8 +119,16 @@ function entry(
     add(field, value && Number.isFinite(Number(value)) ? value : undefined)
   }
   for (const field of JSON_TEXT) add(field, fields.get(field))
-  const createdAt = Number(fields.get('createdAt') ?? 0)
-  return { stepName, createdAt, attempt, text: `{${parts.join(',')}}` }
+  const stamps = [...fields].flatMap(([field, value]) =>
+    STAMPS.has(field) && /^\d+$/.test(value) ? [`${field} ${value}`] : []
+  )
+  return {
+    stepName,
+    createdAt: Number(fields.get('createdAt') ?? 0),
+    attempt,
+    text: `{${parts.join(',')}}`,
+    stamps: stamps.join(' '),
+  }
 }
 
 function fieldsOf(record: Record<string, unknown>): Map<string, string> {

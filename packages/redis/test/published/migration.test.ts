@@ -97,6 +97,54 @@ describe.each(CLIENTS)('moving in from 0.12.18 with $client', (client) => {
     expect((await published.getRun(id))?.output).toBe(1)
   })
 
+  test('an attempt has the times that 0.12 wrote, in hash and history alike', async () => {
+    const id = await published.createRun('old', {}, true, 'h', WIRE)
+    const step = await published.insertStepState(id, 'slow', 'rpc', {})
+    await published.setStepRunning(step.stepId)
+    await published.setStepError(step.stepId, new Error('first'))
+    await nextMillisecond()
+    await published.createRetryAttempt(step.stepId, 'pending')
+    await nextMillisecond()
+    await published.setStepRunning(step.stepId)
+    // Its own history finds nothing under a prefix with a glob character.
+    const key = `${keyPrefix}:step-history:${step.stepId}`
+    const args = ['ZRANGE', key, '0', '-1'] as const
+    const written = (await ours.adapter.send({ key, args })) as string[]
+    const [before, after] = written.map((text) => JSON.parse(text))
+    await runs.migrate()
+    const [first, second] = await runs.getRunHistory(id)
+    expect(Number(first?.failedAt)).toBe(before.failedAt)
+    expect(Number(second?.createdAt)).toBe(after.createdAt)
+    expect(Number(second?.runningAt)).toBe(after.runningAt)
+    const [stored] = await runs.getRunSteps(id)
+    expect(Number(stored?.createdAt)).toBe(after.createdAt)
+    await ours.setStepResult(step.stepId, 1)
+    const [, last] = await runs.getRunHistory(id)
+    expect(Number(last?.createdAt)).toBe(after.createdAt)
+    expect(Number(last?.runningAt)).toBe(after.runningAt)
+  })
+
+  test('attempts stay in order though 0.12 died before it wrote the last one down', async () => {
+    const id = await published.createRun('old', {}, true, 'h', WIRE)
+    const step = await published.insertStepState(id, 'slow', 'rpc', {})
+    await published.setStepError(step.stepId, new Error('first'))
+    const { stepId } = await published.createRetryAttempt(
+      step.stepId,
+      'pending'
+    )
+    const key = `${keyPrefix}:step-history:${stepId}`
+    const args = ['ZREMRANGEBYSCORE', key, '2', '2'] as const
+    await ours.adapter.send({ key, args })
+    // The clocks of its two writes, which need not agree.
+    const hash = `${keyPrefix}:step:${id}:slow`
+    const early = ['HSET', hash, 'createdAt', '1'] as const
+    await ours.adapter.send({ key: hash, args: early })
+    await runs.migrate()
+    expect(await statuses(id)).toEqual(['slow failed 1', 'slow pending 2'])
+    await runs.migrate({ workersGone: true })
+    expect(await statuses(id)).toEqual(['slow failed 1', 'slow pending 2'])
+  })
+
   test('migrating again changes nothing, and finds what 0.12 did since', async () => {
     const { id, open } = await startRun()
     await runs.migrate()
