@@ -31,5 +31,11 @@ export type { Outcome } from './scripts/outcome.js'
 export * as migrationScripts from './scripts/migration-scripts.js'
 export * as runScripts from './scripts/run-scripts.js'
 export * as sweepScripts from './scripts/sweep-scripts.js'
-export * as stepScripts from './scripts/step-scripts.js'
+export * as transitions from './scripts/transitions.js'
+export {
+  advanceCall,
+  type Transition,
+  type TransitionCall,
+  transitionOf,
+} from './scripts/transition.js'
 export * as versionScripts from './scripts/version-scripts.js'

@@ -192,6 +192,26 @@ export class KeySchema {
     }
   }
 
+  /** The keys of every script that writes to the run, in the scripts' order. */
+  runScriptKeys(runId: string): RunKeys & IndexKeys {
+    const { run, lock, steps, history, state, pendingSteps } =
+      this.runKeys(runId)
+    const { listing, counts, idle, pending, leases } = this.indexKeys(runId)
+    return {
+      run,
+      lock,
+      steps,
+      history,
+      state,
+      pendingSteps,
+      listing,
+      counts,
+      idle,
+      pending,
+      leases,
+    }
+  }
+
   /**
    * A step's id, `{runId}:{stepName}:{token}`. The engine hands it back to
    * us without the run, so it has to hold what a key needs. The published

@@ -5,6 +5,7 @@ import { RedisLockTimeoutError } from './errors.js'
 import { type LockOptions, resolveLockOptions } from './lock-options.js'
 import { RedisLease } from './redis-lease.js'
 import { ScriptRunner } from './script-runner.js'
+import type { Outcome } from './scripts/outcome.js'
 import { acquireLock } from './scripts/lock-scripts.js'
 
 export interface AcquireOptions {
@@ -52,28 +53,54 @@ export class RedisLock {
     key: string,
     { signal }: AcquireOptions = {}
   ): Promise<RedisLease> {
-    const { ttlMs, retries, retryDelayMs } = this.options
+    const { ttlMs } = this.options
     const token = randomBytes(16).toString('hex')
-    let leftMs = ''
+    let sentAt = 0
+    await this.whenFree(
+      key,
+      () => {
+        sentAt = performance.now()
+        return this.#runner.run(acquireLock, {
+          keys: { lock: key },
+          args: { token, ttlMs },
+        })
+      },
+      ({ code }) => code === 'ok',
+      signal
+    )
+    return new RedisLease(this.#runner, key, token, this.options, sentAt)
+  }
+
+  /**
+   * Makes a call that somebody else's lock may refuse, trying as often as the
+   * options say.
+   *
+   * @param isFree Whether the call was not refused.
+   * @throws RedisLockTimeoutError after the last try.
+   */
+  async whenFree<T extends Outcome<string>>(
+    key: string,
+    call: () => Promise<T>,
+    isFree: (outcome: T) => boolean,
+    signal?: AbortSignal
+  ): Promise<T> {
+    const { retries, retryDelayMs } = this.options
     for (let tries = 1; ; tries++) {
       signal?.throwIfAborted()
-      const sentAt = performance.now()
-      const { code, detail } = await this.#runner.run(acquireLock, {
-        keys: { lock: key },
-        args: { token, ttlMs },
-      })
-      if (code === 'ok') {
-        return new RedisLease(this.#runner, key, token, this.options, sentAt)
+      const outcome = await call()
+      if (isFree(outcome)) return outcome
+      if (tries < retries) {
+        await pause(retryDelayMs, signal)
+        continue
       }
-      leftMs = detail[0] ?? ''
-      if (tries >= retries) break
-      await pause(retryDelayMs, signal)
+      const [leftMs] = outcome.detail
+      const left = leftMs && ` (the holder has ${leftMs} ms left)`
+      throw new RedisLockTimeoutError(
+        key,
+        `The lock '${key}' was held by another owner for ${retries} tries, ` +
+          `${retryDelayMs} ms apart${left ?? ''}`
+      )
     }
-    throw new RedisLockTimeoutError(
-      key,
-      `The lock '${key}' was held by another owner for ${retries} tries, ` +
-        `${retryDelayMs} ms apart (the holder has ${leftMs} ms left)`
-    )
   }
 
   /**

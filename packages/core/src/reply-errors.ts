@@ -66,10 +66,15 @@ export function explain(
   }
 }
 
+/** A run may have ten thousands of keys. */
+const MOST_LISTED = 12
+
 /** For a message: ` of keys 'a', 'b'`. */
 export function listed(keys: readonly string[]): string {
   if (keys.length === 0) return ''
-  const names = keys.map((key) => `'${key}'`).join(', ')
+  const shown = keys.slice(0, MOST_LISTED).map((key) => `'${key}'`)
+  if (keys.length > shown.length) shown.push(`${keys.length - shown.length} more`)
+  const names = shown.join(', ')
   return ` of ${keys.length === 1 ? 'key' : 'keys'} ${names}`
 }
 

@@ -140,7 +140,7 @@ export class ScriptRunner {
       const clock = this.#serverClock
       const serverDeadline =
         clock === undefined ? 0 : Math.floor(clock + deadline)
-      const reply = await this.#evaluateOnce(script, [
+      const reply = await this.#evaluateOnce(script, call.durable, [
         String(call.keys.length),
         ...call.keys,
         String(serverDeadline),
@@ -156,18 +156,19 @@ export class ScriptRunner {
 
   async #evaluateOnce(
     script: Script,
+    durable: boolean,
     tail: readonly string[]
   ): Promise<RedisReply> {
     try {
-      return await this.#sendScript(script, ['EVALSHA', script.sha, ...tail])
+      return await this.#sendScript(durable, ['EVALSHA', script.sha, ...tail])
     } catch (error) {
       if (!isNoScript(error)) throw error
-      return await this.#sendScript(script, ['EVAL', script.source, ...tail])
+      return await this.#sendScript(durable, ['EVAL', script.source, ...tail])
     }
   }
 
   async #sendScript(
-    { durable }: Script,
+    durable: boolean,
     args: RedisCommand['args']
   ): Promise<RedisReply> {
     const key = args[3] ?? null
@@ -192,6 +193,7 @@ interface PreparedCall {
   readonly keys: readonly string[]
   readonly args: readonly string[]
   readonly operation: string
+  readonly durable: boolean
 }
 
 function prepare(
@@ -213,6 +215,7 @@ function prepare(
     ],
     args,
     operation: randomBytes(9).toString('base64url'),
+    durable: call.durable ?? script.durable,
   }
 }
 

@@ -7,9 +7,10 @@ import {
   lockScripts,
   runScripts,
   type Script,
-  stepScripts,
   sweepScripts,
   migrationScripts,
+  type Transition,
+  transitions,
   versionScripts,
 } from '../src/index.js'
 
@@ -117,43 +118,76 @@ const SCRIPTS: Script[] = [
   lockScripts,
   layoutScripts,
   runScripts,
-  stepScripts,
   sweepScripts,
   migrationScripts,
   versionScripts,
 ].flatMap((group) => Object.values(group) as Script[])
 
+const TRANSITIONS = Object.values<Transition>(transitions)
+
 const kebab = (name: string) =>
   name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
+const namesIn = (folder: string) =>
+  FILES.filter((file) => new RegExp(`^${folder}/[^/]+\\.lua$`).test(file))
+    .map((file) => basename(file, '.lua'))
+    .toSorted()
+
+/** What a file's header says: its own name, and numbered names by kind. */
+function headerOf(file: string) {
+  const text = read(file)
+  const header = text.slice(0, text.search(/\n[^-]/))
+  const listed = (kind: string) => [
+    ...header.matchAll(new RegExp(`^-- ${kind}\\[(\\d+)\\] (\\w+)`, 'gm')),
+  ]
+  return {
+    header,
+    names: (kind: string) => listed(kind).map(([, , name]) => name),
+    positions: (kind: string) => listed(kind).map(([, n]) => Number(n)),
+  }
+}
+
+function expectHeader(
+  file: string,
+  name: string,
+  lists: Record<string, readonly string[]>,
+  restOf: string,
+  variadic: boolean
+): void {
+  const { header, names, positions } = headerOf(file)
+  expect(header).toMatch(new RegExp(`^-- ${kebab(name)}: .+`))
+  for (const [kind, expected] of Object.entries(lists)) {
+    expect(names(kind)).toEqual(expected)
+    expect(positions(kind)).toEqual(expected.map((_, i) => i + 1))
+  }
+  expect(new RegExp(`^-- ${restOf} {4}rest `, 'm').test(header)).toBe(variadic)
+  expect(header).toMatch(/^-- Returns /m)
+  expect(header).toMatch(/^-- Idempotent: /m)
+}
+
 describe('every Lua file', () => {
   test('has one descriptor, and every descriptor has one file', () => {
-    const files = FILES.filter((file) =>
-      /packages\/core\/src\/scripts\/[^/]+\.lua$/.test(file)
-    ).map((file) => basename(file, '.lua'))
-    const names = SCRIPTS.map(({ name }) => kebab(name))
-    expect(names.toSorted()).toEqual(files.toSorted())
+    const folder = 'packages/core/src/scripts'
+    const scripts = SCRIPTS.map(({ name }) => kebab(name))
+    expect(namesIn(folder)).toEqual(scripts.toSorted())
+    const names = TRANSITIONS.map(({ name }) => kebab(name))
+    expect(namesIn(`${folder}/transitions`)).toEqual(names.toSorted())
   })
 
   test.each(SCRIPTS.map((script) => [script.name, script] as const))(
     '%s: the header says what the descriptor says',
-    (_, script) => {
-      const file = `packages/core/src/scripts/${kebab(script.name)}.lua`
-      const text = read(file)
-      const header = text.slice(0, text.search(/\n[^-]/))
-      const listed = (kind: string) => [
-        ...header.matchAll(new RegExp(`^-- ${kind}\\[(\\d+)\\] (\\w+)`, 'gm')),
-      ]
-      const names = (kind: string) => listed(kind).map(([, , name]) => name)
-      const positions = (kind: string) => listed(kind).map(([, n]) => Number(n))
-      expect(header).toMatch(new RegExp(`^-- ${kebab(script.name)}: .+`))
-      expect(names('KEYS')).toEqual(script.keys)
-      expect(names('ARGV')).toEqual(script.args)
-      expect(positions('KEYS')).toEqual(script.keys.map((_, i) => i + 1))
-      expect(positions('ARGV')).toEqual(script.args.map((_, i) => i + 1))
-      expect(/^-- ARGV {4}rest /m.test(header)).toBe(script.variadic)
-      expect(header).toMatch(/^-- Returns /m)
-      expect(header).toMatch(/^-- Idempotent: /m)
+    (name, { keys, args, variadic }) => {
+      const file = `packages/core/src/scripts/${kebab(name)}.lua`
+      expectHeader(file, name, { KEYS: keys, ARGV: args }, 'ARGV', variadic)
+    }
+  )
+
+  test.each(TRANSITIONS.map((each) => [each.name, each] as const))(
+    '%s: the header says what the descriptor says',
+    (name, { args, variadic }) => {
+      const file = `packages/core/src/scripts/transitions/${kebab(name)}.lua`
+      expectHeader(file, name, { ARGS: args }, 'ARGS', variadic)
+      expect(read(file)).toContain(`\ntransitions['${kebab(name)}'] = function`)
     }
   )
 

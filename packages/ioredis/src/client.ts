@@ -9,7 +9,7 @@ export interface IoRedisClient {
   readonly status: string
   readonly isCluster?: boolean
   readonly options: object
-  call(command: string, ...args: string[]): Promise<unknown>
+  call(command: string, args: string[]): Promise<unknown>
   pipeline(): IoRedisPipeline
   duplicate(): IoRedisClient
   connect(): Promise<void>
@@ -27,7 +27,7 @@ export interface IoRedisClient {
 }
 
 export interface IoRedisPipeline {
-  call(command: string, ...args: string[]): unknown
+  call(command: string, args: string[]): unknown
   exec(): Promise<Array<[error: Error | null, result: unknown]> | null>
 }
 

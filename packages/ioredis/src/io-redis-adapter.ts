@@ -74,7 +74,7 @@ export class IoRedisAdapter implements RedisAdapter {
 
   async send({ args: [name, ...args] }: RedisCommand): Promise<RedisReply> {
     try {
-      return toReply(await this.client.call(name, ...args))
+      return toReply(await this.client.call(name, args))
     } catch (error) {
       throw this.#failure(error)
     }
@@ -91,7 +91,9 @@ export class IoRedisAdapter implements RedisAdapter {
     }
     if (commands.length === 0) return []
     const pipeline = this.client.pipeline()
-    for (const { args } of commands) pipeline.call(...args)
+    for (const { args: [name, ...args] } of commands) {
+      pipeline.call(name, args)
+    }
     try {
       const replies = (await pipeline.exec()) ?? []
       return replies.map(([error, reply]) =>
@@ -138,7 +140,7 @@ export class IoRedisAdapter implements RedisAdapter {
       // ioredis limits how long the socket may take, not the server's answer.
       const ready = this.#owned
         ? connectOnce(this.client)
-        : this.client.call('PING')
+        : this.client.call('PING', [])
       await within(connectTimeoutMs(this.client), ready)
     } catch (error) {
       // On a client that has ended it would hide the errors of the next try.

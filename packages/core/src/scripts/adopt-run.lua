@@ -1,15 +1,17 @@
 -- adopt-run: enters a run that 0.12 wrote in the indexes, with its history.
 --
 -- KEYS[1] run      the run's hash
--- KEYS[2] steps    the run's index of step names
--- KEYS[3] history  the run's history
--- KEYS[4] pendingSteps  the run's own steps that wait to be dispatched
--- KEYS[5] listing  index of all runs
--- KEYS[6] counts   how many there are of each kind
--- KEYS[7] idle     index of runs with nothing in flight
--- KEYS[8] pending  index of runs with a step that waits to be dispatched
--- KEYS[9] leases   index of steps in a worker's hands
--- KEYS[10] found    the names of its steps that a scan found
+-- KEYS[2] lock     the run's lock
+-- KEYS[3] steps    the run's index of step names
+-- KEYS[4] history  the run's history
+-- KEYS[5] state    the run's state, a field for each variable
+-- KEYS[6] pendingSteps  the run's steps that wait to be dispatched
+-- KEYS[7] listing  index of all runs
+-- KEYS[8] counts   how many there are of each kind
+-- KEYS[9] idle     index of runs with nothing in flight
+-- KEYS[10] pending  index of runs with a step that waits to be dispatched
+-- KEYS[11] leases  index of steps in a worker's hands
+-- KEYS[12] found    the names of its steps that a scan found
 -- KEYS    rest     the hashes of its steps
 -- ARGV[1] status   the run's status when the caller read it
 -- ARGV[2] length   of its history when the caller read it
@@ -27,18 +29,17 @@
 --
 -- Idempotent: it writes the history anew, from the same state to the same.
 
-local run, steps, history, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[9]
 local count = tonumber(ARGV[4])
 
-local seen = redis.call('HMGET', run, 'id', 'workflow', 'createdAt', 'listed', 'status', 'inline')
-if seen[5] ~= ARGV[1] or redis.call('LLEN', history) ~= tonumber(ARGV[2]) then
+local seen = redis.call('HMGET', RUN, 'id', 'workflow', 'createdAt', 'listed', 'status', 'inline')
+if seen[5] ~= ARGV[1] or redis.call('LLEN', HISTORY) ~= tonumber(ARGV[2]) then
   return { 'changed' }
 end
 local id, is_running = seen[1], ARGV[1] == 'running'
 local rows = {}
 for i = 1, count do
   local at = 5 + (i - 1) * 6
-  local key = KEYS[10 + i]
+  local key = KEYS[12 + i]
   local now_is = redis.call('HMGET', key, 'status', 'attemptCount', 'updatedAt', 'rpcName')
   local row = { name = ARGV[at], position = ARGV[at + 1], status = ARGV[at + 2], key = key, rpc = now_is[4] }
   row.attempt, row.updated, row.stamps = ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
@@ -48,13 +49,13 @@ for i = 1, count do
   rows[i] = row
 end
 
-redis.call('DEL', history, steps, KEYS[4])
+redis.call('DEL', HISTORY, STEPS, PENDING_STEPS)
 for i = 5 + count * 6, #ARGV do
-  redis.call('RPUSH', history, ARGV[i])
+  redis.call('RPUSH', HISTORY, ARGV[i])
 end
 local in_flight, since = 0, nil
 for _, row in ipairs(rows) do
-  redis.call('ZADD', steps, row.position, row.name)
+  redis.call('ZADD', STEPS, row.position, row.name)
   for field, ms in string.gmatch(row.stamps, '(%a+) (%d+)') do
     redis.call('HSET', row.key, field, ms)
   end
@@ -62,19 +63,21 @@ for _, row in ipairs(rows) do
     in_flight = in_flight + 1
   end
   if row.status == 'pending' then
-    redis.call('ZADD', KEYS[4], row.updated, row.name)
+    redis.call('ZADD', PENDING_STEPS, row.updated, row.name)
     since = math.min(since or tonumber(row.updated), tonumber(row.updated))
   end
   if row.status == 'running' and ARGV[3] == '1' and is_running then
-    if seen[6] ~= 'true' and row.rpc and row.rpc ~= '' then
+    -- A step with a lease is in the hands of a worker of this version.
+    local lease = row.attempt .. ':' .. id .. ':' .. row.name
+    local is_new = redis.call('ZADD', LEASES, 'NX', 0, lease) == 1
+    if is_new and seen[6] ~= 'true' and row.rpc and row.rpc ~= '' then
       redis.call('HSET', row.key, 'queued', '1')
     end
-    redis.call('ZADD', leases, 0, row.attempt .. ':' .. id .. ':' .. row.name)
   end
 end
-redis.call('HSET', run, 'inFlight', string.format('%.0f', in_flight))
-list_run(run, KEYS[5], KEYS[6], seen, ARGV[1])
-watch_run(KEYS[7], id, is_running and in_flight == 0 and string.format('%.0f', now))
-watch_run(KEYS[8], id, is_running and since and string.format('%.0f', since))
-redis.call('DEL', KEYS[10])
+redis.call('HSET', RUN, 'inFlight', text_of(in_flight))
+list_run(RUN, LISTING, COUNTS, seen, ARGV[1])
+watch_run(IDLE, id, is_running and in_flight == 0 and text_of(now))
+watch_run(PENDING, id, is_running and since and text_of(since))
+redis.call('DEL', KEYS[12])
 return { 'ok' }

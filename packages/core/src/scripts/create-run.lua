@@ -1,9 +1,16 @@
 -- create-run: writes a new run, 'running', with its first stamp.
 --
--- KEYS[1] run   the run's hash
--- KEYS[2] listing  index of all runs
--- KEYS[3] counts   how many there are of each kind
--- KEYS[4] idle     index of runs with nothing in flight
+-- KEYS[1] run      the run's hash
+-- KEYS[2] lock     the run's lock
+-- KEYS[3] steps    the run's index of step names
+-- KEYS[4] history  the run's history
+-- KEYS[5] state    the run's state, a field for each variable
+-- KEYS[6] pendingSteps  the run's steps that wait to be dispatched
+-- KEYS[7] listing  index of all runs
+-- KEYS[8] counts   how many there are of each kind
+-- KEYS[9] idle     index of runs with nothing in flight
+-- KEYS[10] pending  index of runs with a step that waits to be dispatched
+-- KEYS[11] leases  index of steps in a worker's hands
 -- ARGV    rest  field, value, ... of the run
 --
 -- Returns {'ok'}.
@@ -11,15 +18,12 @@
 -- Idempotent: the id is the caller's, so a run that is there already is the
 -- answer to a repeated call, and stays as it is.
 
-local run = KEYS[1]
-
-if redis.call('HEXISTS', run, 'id') == 1 then
+if redis.call('HEXISTS', RUN, 'id') == 1 then
   return { 'ok' }
 end
-redis.call('HSET', run, 'status', 'running', unpack(ARGV))
-local stamp = tick(run)
-redis.call('HSET', run, 'createdAt', stamp, 'updatedAt', stamp)
-local seen = redis.call('HMGET', run, 'id', 'workflow', 'createdAt', 'listed')
-list_run(run, KEYS[2], KEYS[3], seen, 'running')
-redis.call('ZADD', KEYS[4], stamp, seen[1])
+local stamp = text_of(now)
+redis.call('HSET', RUN, 'status', 'running', 'clock', stamp, 'createdAt', stamp, 'updatedAt', stamp, unpack(ARGV))
+local seen = redis.call('HMGET', RUN, 'id', 'workflow', 'createdAt', 'listed')
+list_run(RUN, LISTING, COUNTS, seen, 'running')
+redis.call('ZADD', IDLE, stamp, seen[1])
 return { 'ok' }

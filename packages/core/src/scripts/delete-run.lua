@@ -4,13 +4,13 @@
 -- KEYS[2] lock     the run's lock
 -- KEYS[3] steps    the run's index of step names
 -- KEYS[4] history  the run's history
--- KEYS[5] state    the run's state
--- KEYS[6] pendingSteps  the run's own steps that wait to be dispatched
+-- KEYS[5] state    the run's state, a field for each variable
+-- KEYS[6] pendingSteps  the run's steps that wait to be dispatched
 -- KEYS[7] listing  index of all runs
 -- KEYS[8] counts   how many there are of each kind
 -- KEYS[9] idle     index of runs with nothing in flight
 -- KEYS[10] pending  index of runs with a step that waits to be dispatched
--- KEYS[11] leases   index of steps in a worker's hands
+-- KEYS[11] leases  index of steps in a worker's hands
 -- KEYS    rest     the hashes of all its steps, then other keys that go along
 -- ARGV    rest     the names of its steps, in the order of their hashes
 --
@@ -24,13 +24,11 @@
 --
 -- Idempotent: a repeated call that finds nothing left may say 'none'.
 
-local run = KEYS[1]
-
-local seen = redis.call('HMGET', run, 'id', 'workflow', 'createdAt', 'listed')
+local seen = redis.call('HMGET', RUN, 'id', 'workflow', 'createdAt', 'listed')
 if not seen[1] then
   return { 'none' }
 end
-if redis.call('ZCARD', KEYS[3]) > #ARGV then
+if redis.call('ZCARD', STEPS) > #ARGV then
   return { 'changed' }
 end
 if not seen[4] then
@@ -41,19 +39,20 @@ local leases = {}
 for i, name in ipairs(ARGV) do
   local attempt = redis.call('HGET', KEYS[11 + i], 'attemptCount') or '1'
   local lease = attempt .. ':' .. id .. ':' .. name
-  if redis.call('ZSCORE', KEYS[11], lease) then
+  if redis.call('ZSCORE', LEASES, lease) then
     leases[#leases + 1] = lease
   end
 end
-if #leases > 0 then
-  redis.call('ZREM', KEYS[11], unpack(leases))
+-- More at once than a call of Lua can take, perhaps.
+for i = 1, #leases, 1000 do
+  redis.call('ZREM', LEASES, unpack(leases, i, math.min(i + 999, #leases)))
 end
 local tail = member_tail(id, seen[3])
-redis.call('ZREM', KEYS[7], 'a:' .. tail, 'w:' .. #workflow .. ':' .. workflow .. ':' .. tail,
+redis.call('ZREM', LISTING, 'a:' .. tail, 'w:' .. #workflow .. ':' .. workflow .. ':' .. tail,
   status_members(listed, workflow, tail))
-change_count(KEYS[8], listed, workflow, -1)
-redis.call('ZREM', KEYS[9], id)
-redis.call('ZREM', KEYS[10], id)
+change_count(COUNTS, listed, workflow, -1)
+redis.call('ZREM', IDLE, id)
+redis.call('ZREM', PENDING, id)
 for i, key in ipairs(KEYS) do
   if i <= 6 or i > 11 then
     redis.call('DEL', key)

@@ -24,3 +24,7 @@ export function parseOutcome<Code extends string>(
   const [code, ...detail] = reply.map(String)
   return { code: code as Code, detail }
 }
+
+export function parseList(reply: RedisReply): string[] {
+  return Array.isArray(reply) ? reply.map(String) : []
+}

@@ -1,14 +1,17 @@
 -- recover-step: takes a step from a worker whose lease ran out.
 --
--- KEYS[1] run       the run's hash
--- KEYS[2] lock      the run's lock
--- KEYS[3] step      the step's hash
--- KEYS[4] steps     the run's index of step names
--- KEYS[5] history   the run's history
+-- KEYS[1] run      the run's hash
+-- KEYS[2] lock     the run's lock
+-- KEYS[3] steps    the run's index of step names
+-- KEYS[4] history  the run's history
+-- KEYS[5] state    the run's state, a field for each variable
 -- KEYS[6] pendingSteps  the run's steps that wait to be dispatched
--- KEYS[7] idle      index of runs with nothing in flight
--- KEYS[8] pending   index of runs with a step that waits to be dispatched
--- KEYS[9] leases    index of steps in a worker's hands
+-- KEYS[7] listing  index of all runs
+-- KEYS[8] counts   how many there are of each kind
+-- KEYS[9] idle     index of runs with nothing in flight
+-- KEYS[10] pending  index of runs with a step that waits to be dispatched
+-- KEYS[11] leases  index of steps in a worker's hands
+-- KEYS    rest     the step's hash
 -- ARGV[1] stepName  the step's name
 -- ARGV[2] lease     the lease that was found to have ended
 -- ARGV[3] leaseMs   when to look again, in ms, at what is only waited for
@@ -34,47 +37,55 @@
 -- to it. What is only waited for keeps its lease, and is looked at again.
 
 local step_name, lease, orphans, retries = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[5])
-local run, leases = KEYS[1], KEYS[9]
 
-local function look_again()
-  redis.call('ZADD', leases, string.format('%.0f', now + tonumber(ARGV[3])), lease)
+-- Who only waits is looked at less often: there may be many.
+local function look_again(times)
+  redis.call('ZADD', LEASES, text_of(now + tonumber(ARGV[3]) * times), lease)
 end
 
-local ends = tonumber(redis.call('ZSCORE', leases, lease) or '')
+local function drop()
+  redis.call('ZREM', LEASES, lease)
+  return { 'dropped' }
+end
+
+local ends = tonumber(redis.call('ZSCORE', LEASES, lease) or '')
 if not ends then
   return { 'dropped' }
 end
 if ends > now then
   return { 'kept' }
 end
-local seen = redis.call('HMGET', run, 'id', 'status')
-local status = seen[2]
-local step = read_step(KEYS[3], step_name, KEYS[4], KEYS[5])
-local fields = step.fields
-local attempt = tonumber(fields.attemptCount or '') or 1
-local held = seen[1] and fields.status == 'running'
-  and lease == string.format('%.0f', attempt) .. ':' .. seen[1] .. ':' .. step_name
-if not held or (status ~= 'running' and status ~= 'suspended') then
-  redis.call('ZREM', leases, lease)
-  return { 'dropped' }
+local run = open_run('')
+if not run or (run.status ~= 'running' and run.status ~= 'suspended') then
+  return drop()
 end
+local step = read_step(run, KEYS[12], step_name)
+if step.lease_was ~= lease then
+  return drop()
+end
+local fields = step.fields
 if fields.childRunId then
-  look_again()
+  look_again(4)
   return { 'child', fields.stepId, fields.childRunId }
 end
-if not fields.queued and status == 'suspended' then
+if not fields.queued and run.status == 'suspended' then
   -- A gate. When the run goes on, it is in the index of idle runs.
-  redis.call('ZREM', leases, lease)
-  return { 'dropped' }
+  return drop()
 end
 if not fields.queued then
-  look_again()
-  return { redis.call('EXISTS', KEYS[2]) == 1 and 'kept' or 'redrive' }
+  look_again(1)
+  return { redis.call('EXISTS', LOCK) == 1 and 'kept' or 'redrive' }
 end
+local attempt = tonumber(fields.attemptCount or '') or 1
 local stamp = tick(run)
-write_step(step, { status = 'failed', error = ARGV[6], failedAt = stamp, updatedAt = stamp, finish = operation })
-if orphans == 'retry' and attempt <= (tonumber(fields.retries or '') or retries) then
-  next_attempt(step, 'pending', tick(run))
-  return { 'retried' }
+local again = orphans == 'retry' and attempt <= (tonumber(fields.retries or '') or retries)
+change_step(run, step, {
+  status = 'failed', error = ARGV[6], failedAt = stamp, updatedAt = stamp, finish = operation,
+  -- The queue gives the message of the dead worker again.
+  spent = not again and '1',
+})
+if again then
+  next_attempt(run, step, 'pending')
 end
-return { 'failed' }
+save(run)
+return { again and 'retried' or 'failed' }

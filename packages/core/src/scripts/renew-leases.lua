@@ -4,7 +4,7 @@
 -- ARGV[1] leaseMs  for how long from now, in ms
 -- ARGV    rest     the leases, '{attempt}:{runId}:{stepName}'
 --
--- Returns {'ok'}.
+-- Returns the leases that are gone.
 --
 -- A lease that is gone stays gone: its step has ended, or was given to another
 -- worker as a new attempt.
@@ -12,7 +12,12 @@
 -- Idempotent: it sets the same kind of end again.
 
 local ends = string.format('%.0f', now + tonumber(ARGV[1]))
+local gone = {}
 for i = 2, #ARGV do
-  redis.call('ZADD', KEYS[1], 'XX', 'GT', ends, ARGV[i])
+  if redis.call('ZSCORE', KEYS[1], ARGV[i]) then
+    redis.call('ZADD', KEYS[1], 'XX', 'GT', ends, ARGV[i])
+  else
+    gone[#gone + 1] = ARGV[i]
+  end
 end
-return { 'ok' }
+return gone

@@ -1,39 +1,51 @@
+import type { RedisReply } from '../adapter.js'
 import { defineScript } from '../script.js'
+import advance from './advance-run.lua'
 import create from './create-run.lua'
 import deleteRunLua from './delete-run.lua'
 import indexLib from './lib/index.lua'
 import runLib from './lib/run.lua'
+import saveLib from './lib/save.lua'
+import stepLib from './lib/step.lua'
 import list from './list-runs.lua'
-import { parseOutcome, type Refusal } from './outcome.js'
-import setState from './set-run-state.lua'
-import updateStatus from './update-run-status.lua'
+import { type Outcome, parseList, parseOutcome, type Refusal } from './outcome.js'
+import recover from './recover-step.lua'
+import { runScriptKeys } from './run-keys.js'
+import type { Transition } from './transition.js'
+import * as transitions from './transitions.js'
+
+const transitionLua = Object.values<Transition>(transitions).map(
+  ({ lua }) => lua
+)
 
 export const createRun = defineScript({
   name: 'createRun',
   lua: [runLib, indexLib, create],
-  keys: ['run', 'listing', 'counts', 'idle'],
+  keys: runScriptKeys,
   args: [],
   variadic: true,
   durable: true,
   parse: parseOutcome<'ok'>,
 })
 
-export const updateRunStatus = defineScript({
-  name: 'updateRunStatus',
-  lua: [runLib, indexLib, updateStatus],
-  keys: ['run', 'lock', 'listing', 'counts', 'idle', 'pending', 'pendingSteps'],
-  args: ['fence', 'status', 'output', 'error'],
-  durable: true,
-  parse: parseOutcome<'ok' | 'kept' | Refusal>,
+export const advanceRun = defineScript({
+  name: 'advanceRun',
+  lua: [runLib, indexLib, stepLib, saveLib, ...transitionLua, advance],
+  keys: runScriptKeys,
+  args: ['fence'],
+  variadic: true,
+  parse: parseOutcomes,
 })
 
-export const setRunState = defineScript({
-  name: 'setRunState',
-  lua: [runLib, setState],
-  keys: ['run', 'lock', 'state'],
-  args: ['fence', 'name', 'value'],
+export const recoverStep = defineScript({
+  name: 'recoverStep',
+  lua: [runLib, indexLib, stepLib, saveLib, recover],
+  keys: runScriptKeys,
+  args: ['stepName', 'lease', 'leaseMs', 'orphans', 'retries', 'error'],
   durable: true,
-  parse: parseOutcome<'ok' | Refusal>,
+  parse: parseOutcome<
+    'retried' | 'failed' | 'child' | 'redrive' | 'kept' | 'dropped'
+  >,
 })
 
 export const listRuns = defineScript({
@@ -41,27 +53,24 @@ export const listRuns = defineScript({
   lua: [list],
   keys: ['listing'],
   args: ['scope', 'after', 'offset', 'limit'],
-  parse: (reply) => (Array.isArray(reply) ? reply.map(String) : []),
+  parse: parseList,
 })
 
 export const deleteRun = defineScript({
   name: 'deleteRun',
-  lua: [indexLib, deleteRunLua],
-  keys: [
-    'run',
-    'lock',
-    'steps',
-    'history',
-    'state',
-    'pendingSteps',
-    'listing',
-    'counts',
-    'idle',
-    'pending',
-    'leases',
-  ],
+  lua: [runLib, indexLib, deleteRunLua],
+  keys: runScriptKeys,
   args: [],
   variadic: true,
   durable: true,
   parse: parseOutcome<'ok' | 'none' | 'changed' | 'unlisted'>,
 })
+
+/** One outcome for each transition, or why there was none. */
+function parseOutcomes(
+  reply: RedisReply
+): Array<Outcome<string>> | Outcome<Refusal> {
+  return Array.isArray(reply) && (reply.length === 0 || Array.isArray(reply[0]))
+    ? reply.map((outcome) => parseOutcome<string>(outcome))
+    : parseOutcome<Refusal>(reply)
+}

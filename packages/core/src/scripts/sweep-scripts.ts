@@ -1,19 +1,16 @@
 import { defineScript } from '../script.js'
-import indexLib from './lib/index.lua'
-import runLib from './lib/run.lua'
-import stepLib from './lib/step.lua'
-import { parseOutcome } from './outcome.js'
-import recover from './recover-step.lua'
+import forget from './forget-run.lua'
+import { parseList } from './outcome.js'
+import postpone from './postpone-lease.lua'
 import renew from './renew-leases.lua'
-import { stepScriptKeys } from './step-keys.js'
 import take from './take-due.lua'
 
 export const takeDue = defineScript({
   name: 'takeDue',
   lua: [take],
   keys: ['index'],
-  args: ['before', 'limit', 'postpone'],
-  parse: (reply) => (Array.isArray(reply) ? reply.map(String) : []),
+  args: ['ageMs', 'limit', 'postpone'],
+  parse: parseList,
 })
 
 export const renewLeases = defineScript({
@@ -22,16 +19,21 @@ export const renewLeases = defineScript({
   keys: ['leases'],
   args: ['leaseMs'],
   variadic: true,
-  parse: parseOutcome<'ok'>,
+  parse: parseList,
 })
 
-export const recoverStep = defineScript({
-  name: 'recoverStep',
-  lua: [runLib, indexLib, stepLib, recover],
-  keys: stepScriptKeys,
-  args: ['stepName', 'lease', 'leaseMs', 'orphans', 'retries', 'error'],
-  durable: true,
-  parse: parseOutcome<
-    'retried' | 'failed' | 'child' | 'redrive' | 'kept' | 'dropped'
-  >,
+export const forgetRun = defineScript({
+  name: 'forgetRun',
+  lua: [forget],
+  keys: ['run', 'index'],
+  args: ['runId'],
+  parse: Number,
+})
+
+export const postponeLease = defineScript({
+  name: 'postponeLease',
+  lua: [postpone],
+  keys: ['leases'],
+  args: ['lease', 'byMs'],
+  parse: Number,
 })

@@ -1,7 +1,7 @@
 -- take-due: the members of a sweep's index that are due, longest due first.
 --
 -- KEYS[1] index    sorted set; a member's score is since when, or until when
--- ARGV[1] before   a member is due if its score is less; '' for this moment
+-- ARGV[1] ageMs    a member is due if its score is older than that, in ms
 -- ARGV[2] limit    how many to give at most
 -- ARGV[3] postpone  '1' to give them a new score, this moment
 --
@@ -13,11 +13,7 @@
 -- Idempotent: whoever takes a member may die with it, or not get the reply. It
 -- is due again when as much time has passed again; nothing else is changed.
 
-local index, before = KEYS[1], ARGV[1]
-
-if before == '' then
-  before = string.format('%.0f', now)
-end
+local index, before = KEYS[1], string.format('%.0f', now - tonumber(ARGV[1]))
 local due = redis.call('ZRANGEBYSCORE', index, '-inf', '(' .. before, 'LIMIT', 0, ARGV[2])
 if ARGV[3] == '1' then
   for _, member in ipairs(due) do

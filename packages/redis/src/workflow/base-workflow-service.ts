@@ -1,35 +1,19 @@
-import type {
-  PikkuWorkflowService,
-  WorkflowRunWire,
-} from '@pikku/core/workflow'
-import {
-  type RedisAdapter,
-  RedisLockLostError,
-  RedisLockTimeoutError,
-  wholeNumber,
-} from '@pikku/redis-core'
+import { type RedisAdapter, wholeNumber } from '@pikku/redis-core'
+import { DrivenWorkflowService, type Rpc } from './driven-workflow-service.js'
+import { hasQueue, isGraph } from './engine-state.js'
 import { settleLayout } from './layout.js'
-import { isOutage } from './run-fences.js'
-import { RedisRunInterruptedError } from './run-interrupted-error.js'
-import { hasQueue, offerQueue } from './singleton-queue.js'
-import { type OrphanedStep, Sweeps } from './sweeps.js'
+import { RecoveryLoop } from './recovery-loop.js'
 import {
   type RecoveryOptions,
   resolveRecoveryOptions,
 } from './recovery-options.js'
-import { RecoveryLoop } from './recovery-loop.js'
-import { StoredWorkflowService } from './stored-workflow-service.js'
 import { createStoreContext, type StoreContext } from './store-context.js'
+import { type Orphan, type OrphanedStep, Sweeps } from './sweeps.js'
 import type { RedisWorkflowServiceOptions } from './workflow-options.js'
-
-/** How long, in ms, until a run that was interrupted is tried again. */
-const RETRY_MS = 1_000
-
-type Rpc = Parameters<PikkuWorkflowService['runWorkflowJob']>[1]
 
 /**
  * Pikku's workflow service on Redis, over any adapter. It only delegates: one
- * store for each aggregate, and one script for each transition.
+ * store for each aggregate, and one transition for each change.
  *
  * Concurrency: any number of processes may call any method for the same run.
  * Scripts decide who wins; nothing is read, changed and written back. The run
@@ -39,14 +23,13 @@ type Rpc = Parameters<PikkuWorkflowService['runWorkflowJob']>[1]
  * Crash: between any two calls a dead process leaves whole transitions, and at
  * most a lock that is free again after its time to live.
  */
-export abstract class BaseRedisWorkflowService extends StoredWorkflowService {
+export abstract class BaseRedisWorkflowService extends DrivenWorkflowService {
   /** The connection, for what this service does not offer. */
   readonly adapter: RedisAdapter
   readonly #context: StoreContext
   readonly #sweeps: Sweeps
   #recovery: RecoveryLoop | undefined
   #rpc: Rpc | undefined
-  readonly #queue: RedisWorkflowServiceOptions['queue']
 
   protected constructor(
     adapter: RedisAdapter,
@@ -59,7 +42,6 @@ export abstract class BaseRedisWorkflowService extends StoredWorkflowService {
     super(context, options)
     said.warn = (message) => this.#log('warn', message)
     this.adapter = adapter
-    this.#queue = options.queue
     this.#context = context
     this.#sweeps = new Sweeps(context, options.orphans)
   }
@@ -78,159 +60,48 @@ export abstract class BaseRedisWorkflowService extends StoredWorkflowService {
   }
 
   /**
-   * Stops recovery and closes what this service opened; a client that it was
-   * given stays open.
+   * Stops recovery, waits for writes that are under way, and closes what this
+   * service opened; a client that it was given stays open.
    */
   async close(): Promise<void> {
     await this.#recovery?.stop()
+    await this.#context.fences.settleAll()
     this.#context.leases.close()
     await this.adapter.close()
-  }
-
-  // Driving a run: a queue that was given to this service, and busy runs.
-
-  override async startWorkflow<I>(
-    name: string,
-    input: I,
-    wire: WorkflowRunWire,
-    rpc: Rpc,
-    options?: Parameters<PikkuWorkflowService['startWorkflow']>[4]
-  ): Promise<{ runId: string }> {
-    this.#offerQueue()
-    return super.startWorkflow(name, input, wire, rpc, options)
   }
 
   override async resumeWorkflow(
     runId: string,
     workflowName?: string
   ): Promise<void> {
-    this.#offerQueue()
     if (this.#rpc && !hasQueue()) return this.#driveHere(runId, this.#rpc)
     return super.resumeWorkflow(runId, workflowName)
   }
 
-  override async orchestrateWorkflow(runId: string, rpc: Rpc): Promise<void> {
-    this.#offerQueue()
-    return this.#context.fences.outside(() =>
-      super.orchestrateWorkflow(runId, rpc)
-    )
+  /** How many attempts of steps this process has in hand. */
+  protected get leasesHeld(): number {
+    return this.#context.leases.size
   }
-
-  override async executeWorkflowStep(
-    ...args: Parameters<PikkuWorkflowService['executeWorkflowStep']>
-  ): Promise<void> {
-    this.#offerQueue()
-    return this.#context.fences.outside(() =>
-      super.executeWorkflowStep(...args)
-    )
-  }
-
-  override async executeWorkflowSleepCompleted(
-    runId: string,
-    stepId: string
-  ): Promise<void> {
-    this.#offerQueue()
-    return this.#context.fences.outside(() =>
-      super.executeWorkflowSleepCompleted(runId, stepId)
-    )
-  }
-
-  /**
-   * Drives a run until it ends or waits.
-   *
-   * @throws RedisRunInterruptedError if another process drives it or took it
-   *   over, or if Redis failed. With a queue, the run is put back into it
-   *   first: whatever made this call (a step's result, say) may have come too
-   *   late for the other process, and after an outage somebody has to go on.
-   * @throws RedisLockTimeoutError if another process drives it and there is
-   *   no queue.
-   */
-  override async runWorkflowJob(runId: string, rpc: Rpc): Promise<void> {
-    let entered = false
-    try {
-      // The engine reads the recorded steps before it takes the lock. Steps
-      // that the holder records meanwhile would look undone, and run again.
-      await this.withRunLock(runId, () => {
-        entered = true
-        return super.runWorkflowJob(runId, rpc)
-      })
-    } catch (error) {
-      if (entered ? this.#context.fences.stoppedBy(error) : isOutage(error)) {
-        throw await this.#interrupted(runId, error as Error, false)
-      }
-      const busy = error instanceof RedisLockTimeoutError
-      const lost = error instanceof RedisLockLostError
-      if (!busy && !lost) throw error
-      if (error.key !== this.#context.keys.lockKey(runId)) throw error
-      if (busy && !hasQueue()) throw error
-      throw await this.#interrupted(runId, error, true)
-    }
-  }
-
-  async #interrupted(
-    runId: string,
-    cause: Error,
-    driven: boolean
-  ): Promise<RedisRunInterruptedError> {
-    let handedOver = driven
-    if (hasQueue()) {
-      // During an outage this may fail too. Then the job that drives the run
-      // fails, and it is for its queue to deliver it again.
-      handedOver = await this.scheduleOrchestratorRetry(runId, RETRY_MS).then(
-        () => true,
-        () => false
-      )
-    }
-    return new RedisRunInterruptedError(runId, cause, handedOver)
-  }
-
-  #offerQueue(): void {
-    if (this.#queue) offerQueue(this.#queue)
-  }
-
-  /** A line in a log is never a reason to fail: there may be no logger yet. */
-  #log(level: 'info' | 'warn', message: string): void {
-    try {
-      this.logger?.[level](`[pikku-redis] ${message}`)
-    } catch {
-      // The application's services do not exist yet, or its logger failed.
-    }
-  }
-
-  /** Reentrant: inside a run's own lock the body just runs. */
-  async withRunLock<T>(id: string, fn: () => Promise<T>): Promise<T> {
-    if (this.#context.fences.holds(id)) return fn()
-    return this.#context.lock.withLock(
-      this.#context.keys.lockKey(id),
-      (lease) => this.#context.fences.within(id, lease, fn)
-    )
-  }
-
-  async withStepLock<T>(
-    runId: string,
-    stepName: string,
-    fn: () => Promise<T>
-  ): Promise<T> {
-    return this.#context.lock.withLock(
-      this.#context.keys.stepLockKey(runId, stepName),
-      fn
-    )
-  }
-
-  // Recovery: runs and steps whose process died.
 
   protected override async findStalledRunIds(
     before: Date,
     limit: number
   ): Promise<string[]> {
-    return this.#sweeps.takeStalled(before, limit)
+    return this.#sweeps.takeStalled(ageOf(before), limit)
   }
 
   protected override async findUndispatchedSteps(
     before: Date,
     limit: number
   ): Promise<Array<{ runId: string; stepId: string }>> {
-    return this.#sweeps.takeUndispatched(before, limit)
+    const found = await this.#sweeps.takeUndispatched(ageOf(before), limit)
+    const flagged: Array<{ runId: string; stepId: string }> = []
+    for (const { runId, workflow, stepNames, stepId } of found) {
+      if (isGraph(workflow)) await this.#queueNodes(runId, stepNames)
+      // One of each run: driven on, it dispatches all of them.
+      flagged.push({ runId, stepId })
+    }
+    return flagged
   }
 
   /**
@@ -244,17 +115,14 @@ export abstract class BaseRedisWorkflowService extends StoredWorkflowService {
     limit = 100,
   }: { limit?: number } = {}): Promise<{ recovered: OrphanedStep[] }> {
     wholeNumber('limit', limit, 1, 100_000)
+    const orphans = await this.#sweeps.takeOrphans(limit, (lease, error) =>
+      this.#log('warn', `The lease '${lease}' is put aside: ${String(error)}`)
+    )
     const recovered: OrphanedStep[] = []
-    for (const orphan of await this.#sweeps.takeOrphans(limit)) {
-      const { runId, stepName, stepId, childRunId, outcome } = orphan
-      const ended =
-        outcome !== 'child' || (await this.#report(stepId, childRunId))
-      if (!ended) continue
-      recovered.push({
-        runId,
-        stepName,
-        outcome: outcome === 'child' ? 'child-ended' : outcome,
-      })
+    for (const orphan of orphans) {
+      const outcome = await this.#settled(orphan)
+      const { runId, stepName } = orphan
+      if (outcome) recovered.push({ runId, stepName, outcome })
     }
     for (const runId of new Set(recovered.map(({ runId }) => runId))) {
       // The step is pending by now, or its run idle: another sweep finds it.
@@ -277,29 +145,58 @@ export abstract class BaseRedisWorkflowService extends StoredWorkflowService {
     this.#rpc = rpc
     const warn = (error: unknown) =>
       this.#log('warn', `Recovery failed and is tried again: ${String(error)}`)
+    const sweeps = [
+      async () => {
+        const { recovered } = await this.recoverOrphanedSteps({ limit })
+        for (const { runId, stepName, outcome } of recovered) {
+          this.#log('info', `Run '${runId}', step '${stepName}': ${outcome}`)
+        }
+      },
+      async () => {
+        const sweep = { undispatchedAfterMs, limit }
+        const { redispatched } = await this.relayUndispatchedSteps(sweep)
+        for (const runId of redispatched) {
+          this.#log('info', `Run '${runId}': its steps were dispatched`)
+        }
+      },
+      async () => {
+        const sweep = { stalledAfterMs, limit }
+        const { resumed } = await this.recoverStalledRuns(sweep)
+        for (const runId of resumed) {
+          this.#log('info', `Run '${runId}': resumed`)
+        }
+      },
+    ]
     this.#recovery ??= new RecoveryLoop({
       lock: this.#context.lock,
       key: this.#context.keys.recoveryLockKey(),
       everyMs,
       onError: warn,
       tick: async () => {
-        const { recovered } = await this.recoverOrphanedSteps({ limit })
-        for (const { runId, stepName, outcome } of recovered) {
-          this.#log('info', `Run '${runId}', step '${stepName}': ${outcome}`)
-        }
-        const { redispatched } = await this.relayUndispatchedSteps({
-          undispatchedAfterMs,
-          limit,
-        })
-        const { resumed } = await this.recoverStalledRuns({
-          stalledAfterMs,
-          limit,
-        })
-        for (const runId of new Set([...redispatched, ...resumed])) {
-          this.#log('info', `Run '${runId}': resumed`)
-        }
+        // One that fails does not keep the others from finding anything.
+        for (const sweep of sweeps) await sweep().catch(warn)
       },
     })
+  }
+
+  /** What became of the orphan, if that is settled by now. */
+  async #settled(orphan: Orphan): Promise<OrphanedStep['outcome'] | undefined> {
+    const { runId, stepName, stepId, childRunId, outcome } = orphan
+    try {
+      if (outcome === 'child') {
+        return (await this.#report(stepId, childRunId))
+          ? 'child-ended'
+          : undefined
+      }
+      const run = outcome === 'retried' ? await this.getRun(runId) : null
+      if (run && isGraph(run.workflow)) {
+        await this.#queueNodes(runId, [stepName])
+      }
+    } catch (error) {
+      this.#log('warn', `Run '${runId}', step '${stepName}': ${String(error)}`)
+      if (outcome === 'child') return undefined
+    }
+    return outcome
   }
 
   /** Whether the child has ended; then its parent's step gets its outcome. */
@@ -320,10 +217,51 @@ export abstract class BaseRedisWorkflowService extends StoredWorkflowService {
     return true
   }
 
+  /** A graph's plan takes a pending node for one that the queue has. */
+  async #queueNodes(
+    runId: string,
+    stepNames: readonly string[]
+  ): Promise<void> {
+    if (!hasQueue()) return
+    for (const stepName of stepNames) {
+      const { step, data } = await this.readStep(runId, stepName)
+      const { stepId, rpcName, retries, retryDelay, fromStepName } = step
+      if (typeof rpcName !== 'string') continue
+      const options = {
+        ...(retries !== undefined && { retries }),
+        ...(retryDelay !== undefined && { retryDelay }),
+      }
+      await this.queueStepWorker(
+        runId,
+        stepName,
+        rpcName,
+        data,
+        options,
+        ...(fromStepName === undefined ? [] : [fromStepName])
+      )
+      await this.setStepScheduled(stepId)
+    }
+  }
+
+  /** A line in a log is never a reason to fail: there may be no logger yet. */
+  #log(level: 'info' | 'warn', message: string): void {
+    try {
+      this.logger?.[level](`[pikku-redis] ${message}`)
+    } catch {
+      // The application's services do not exist yet, or its logger failed.
+    }
+  }
+
   /** Without a queue a run is driven where it is found; it may take long. */
   async #driveHere(runId: string, rpc: Rpc): Promise<void> {
+    await this.#context.fences.settle()
     void this.runWorkflowJob(runId, rpc).catch((error: unknown) =>
       this.#log('warn', `Run '${runId}' was not driven: ${String(error)}`)
     )
   }
+}
+
+/** The engine names a moment of this process's clock; it means an age. */
+function ageOf(before: Date): number {
+  return Date.now() - before.getTime()
 }

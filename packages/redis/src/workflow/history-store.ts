@@ -1,4 +1,6 @@
 import type { StepState, StepStatus } from '@pikku/core/workflow'
+import type { RedisCommand, RedisReply } from '@pikku/redis-core'
+import { toFields } from './hash.js'
 import type { Attempt } from './step-state.js'
 import { attemptFromEntry } from './step-state.js'
 import type { StoreContext } from './store-context.js'
@@ -17,6 +19,9 @@ export interface GraphState {
   branchKeys: Record<string, string>
 }
 
+/** Entries of one reply: a replay of as many steps is one round trip. */
+const CHUNK = 1_024
+
 /**
  * A run's history: a list with every attempt of every step, oldest first, each
  * entry the attempt's complete state. Scripts keep entry and hash alike, so
@@ -29,28 +34,53 @@ export class HistoryStore {
     this.#context = context
   }
 
+  /** In chunks, since a reply of any length would have to fit in memory twice. */
   async attempts(runId: string): Promise<Attempt[]> {
     const { runner, keys, fences } = this.#context
     const key = keys.historyKey(runId)
-    const entries = await fences.guard(runId, () =>
-      runner.send('LRANGE', key, '0', '-1')
-    )
-    if (!Array.isArray(entries)) return []
-    return entries.map((entry, i) => attemptFromEntry(String(entry), key, i))
+    return fences.read(runId, async () => {
+      const first = await runner.send(...chunk(key, 0))
+      return this.#allAttempts(key, first)
+    })
+  }
+
+  async #allAttempts(key: string, first: RedisReply): Promise<Attempt[]> {
+    const attempts: Attempt[] = []
+    let entries = first
+    while (Array.isArray(entries)) {
+      for (const entry of entries) {
+        attempts.push(attemptFromEntry(String(entry), key, attempts.length))
+      }
+      if (entries.length < CHUNK) break
+      entries = await this.#context.runner.send(...chunk(key, attempts.length))
+    }
+    return attempts
   }
 
   /** Steps in the order in which they began, each with its latest attempt. */
   async latest(runId: string): Promise<Attempt[]> {
-    const latest = new Map<string, Attempt>()
-    for (const attempt of await this.attempts(runId)) {
-      latest.set(attempt.stepName, attempt)
-    }
-    return [...latest.values()]
+    return latestOf(await this.attempts(runId))
   }
 
-  /** Every step as the driver of the run should see it. */
+  /**
+   * Every step as the driver of the run should see it. The run itself comes
+   * along: a driver's next question is for it.
+   */
   async replay(runId: string): Promise<NamedStep[]> {
-    return (await this.latest(runId)).map((attempt) => ({
+    const { runner, keys, fences } = this.#context
+    const key = keys.historyKey(runId)
+    const hold = fences.heldRun(runId)
+    const attempts = await fences.read(runId, async () => {
+      const [run, first] = await runner.sendAll([
+        ['HGETALL', keys.runKey(runId)],
+        chunk(key, 0),
+      ])
+      if (hold) hold.readAhead = toFields(run ?? null)
+      return this.#allAttempts(key, first ?? null)
+    })
+    const latest = latestOf(attempts)
+    if (hold) hold.known = new Set(latest.map(({ stepName }) => stepName))
+    return latest.map((attempt) => ({
       ...named(attempt),
       status: statusInReplay(attempt),
     }))
@@ -81,7 +111,9 @@ export class HistoryStore {
       } else if (
         state.status === 'failed' &&
         // Parity with Pikku's other stores: no retries means one attempt.
-        state.attemptCount >= (state.retries ?? 0) + 1
+        (state.attemptCount >= (state.retries ?? 0) + 1 ||
+          // The sweep that failed it knew its budget.
+          state.error?.['code'] === 'WORKER_LOST')
       ) {
         failedNodeIds.push(stepName)
       }
@@ -92,6 +124,16 @@ export class HistoryStore {
       branchKeys: Object.fromEntries(branches),
     }
   }
+}
+
+function chunk(key: string, start: number): RedisCommand['args'] {
+  return ['LRANGE', key, String(start), String(start + CHUNK - 1)]
+}
+
+function latestOf(attempts: readonly Attempt[]): Attempt[] {
+  const latest = new Map<string, Attempt>()
+  for (const attempt of attempts) latest.set(attempt.stepName, attempt)
+  return [...latest.values()]
 }
 
 /**

@@ -144,7 +144,7 @@ export class Migration {
 
   async #moveRun(runId: string): Promise<void> {
     const { runner, keys } = this.#context
-    const { run, steps, history, pendingSteps } = keys.runKeys(runId)
+    const { run, steps, history } = keys.runKeys(runId)
     const found = keys.foundStepsKey(runId)
     for (;;) {
       const [status, indexed, scanned, ours] = await runner.sendAll([
@@ -160,14 +160,7 @@ export class Migration {
       const entries = await this.#entries(read, list(ours), history)
       const position = new Map(entries.map(({ stepName }, i) => [stepName, i]))
       const { code } = await runner.run(migrationScripts.adoptRun, {
-        keys: {
-          run,
-          steps,
-          history,
-          pendingSteps,
-          found,
-          ...keys.indexKeys(runId),
-        },
+        keys: { ...keys.runScriptKeys(runId), found },
         args: {
           status,
           length: list(ours).length,

@@ -1,17 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import {
   RedisConnectionError,
-  type RedisLease,
   RedisNotReplicatedError,
   RedisReplyError,
 } from '@pikku/redis-core'
-
-/** A run's lock, in the hands of one asynchronous context. */
-interface Hold {
-  readonly lease: RedisLease
-  /** The failure of Redis that ended this context's work on the run. */
-  outage?: unknown
-}
+import type { HeldRun } from './held-run.js'
+import { StaleReplayError } from './stale-replay-error.js'
 
 /**
  * Which run locks the current asynchronous context holds, so that a write to a
@@ -19,26 +13,35 @@ interface Hold {
  * the lock that they were started in; a child run adds its own.
  */
 export class RunFences {
-  readonly #held = new AsyncLocalStorage<ReadonlyMap<string, Hold>>()
+  readonly #held = new AsyncLocalStorage<ReadonlyMap<string, HeldRun>>()
+  readonly #all = new Set<HeldRun>()
   readonly #outages = new WeakSet<Error>()
 
   /**
-   * Runs the body with the run's lock added to what is held.
+   * Runs the body with the run's lock added to what is held; ends when all of
+   * its writes are acknowledged.
    *
-   * @throws The outage that stopped the body, whatever it made of it.
+   * @throws What stopped the body (an outage), whatever it made of it.
    */
   async within<T>(
     runId: string,
-    lease: RedisLease,
+    hold: HeldRun,
     body: () => Promise<T>
   ): Promise<T> {
-    const hold: Hold = { lease }
     const held = new Map(this.#held.getStore()).set(runId, hold)
+    this.#all.add(hold)
     try {
-      return await this.#held.run(held, body)
+      const result = await this.#held.run(held, body)
+      await hold.close()
+      return result
+    } catch (error) {
+      // What the body failed with says more than what it then left behind.
+      await hold.close().catch(() => {})
+      throw error
     } finally {
+      this.#all.delete(hold)
       // oxlint-disable-next-line no-unsafe-finally -- it is what happened
-      if (hold.outage !== undefined) throw hold.outage
+      if (hold.stopped !== undefined) throw hold.stopped
     }
   }
 
@@ -62,10 +65,16 @@ export class RunFences {
     return lease?.state === 'held'
   }
 
+  /** The run in the hands of this context, also if its lock was lost. */
+  heldRun(runId: string): HeldRun | undefined {
+    const hold = this.#held.getStore()?.get(runId)
+    return hold?.open ? hold : undefined
+  }
+
   /**
    * The token that a write to the run must carry, or '' outside its lock. What
-   * a body left running when it returned (a branch beside one that failed)
-   * is outside again: its result is still worth recording.
+   * a body left running when it returned is outside again: its result is still
+   * worth recording.
    */
   tokenOf(runId: string): string {
     const lease = this.#held.getStore()?.get(runId)?.lease
@@ -79,6 +88,35 @@ export class RunFences {
   }
 
   /**
+   * Waits for all that this context has written and not waited for. Whoever is
+   * about to have an effect outside, or to read, does so after this.
+   *
+   * @param but A run whose writes keep their order without it.
+   * @throws What a deferred write failed with.
+   */
+  async settle(but?: HeldRun): Promise<void> {
+    for (const hold of this.#held.getStore()?.values() ?? []) {
+      if (hold !== but) await hold.settled()
+    }
+  }
+
+  /** Waits for the writes of all contexts, whatever becomes of them. */
+  async settleAll(): Promise<void> {
+    await Promise.allSettled([...this.#all].map((hold) => hold.settled()))
+  }
+
+  /**
+   * Makes a call that reads of the run, after what this context wrote; see
+   * {@link guard}.
+   */
+  async read<T>(runId: string, call: () => Promise<T>): Promise<T> {
+    return this.guard(runId, async () => {
+      await this.settle()
+      return call()
+    })
+  }
+
+  /**
    * Makes a call for the run. If Redis fails it (no answer, no memory), then
    * all later calls for the runs that this context holds fail alike: the engine
    * takes any error of a step for the step's own, and would record the run as
@@ -86,18 +124,23 @@ export class RunFences {
    * driven again.
    */
   async guard<T>(runId: string, call: () => Promise<T>): Promise<T> {
-    const held = this.#held.getStore()
-    const hold = held?.get(runId)
-    if (hold === undefined || hold.lease.state === 'released') return call()
-    if (hold.outage !== undefined) throw hold.outage
+    const hold = this.heldRun(runId)
+    if (hold === undefined) return call()
+    if (hold.stopped !== undefined) throw hold.stopped
     try {
       return await call()
     } catch (error) {
-      if (isOutage(error)) {
-        this.#outages.add(error)
-        for (const each of held?.values() ?? []) each.outage ??= error
-      }
+      this.failed(error)
       throw error
+    }
+  }
+
+  /** Notes the failure of a call that this context made. */
+  failed(error: unknown): void {
+    if (!isOutage(error) && !(error instanceof StaleReplayError)) return
+    if (isOutage(error)) this.#outages.add(error)
+    for (const hold of this.#held.getStore()?.values() ?? []) {
+      hold.stopped ??= error
     }
   }
 

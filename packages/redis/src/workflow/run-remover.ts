@@ -10,30 +10,28 @@ export async function removeRun(
   { runner, keys }: StoreContext,
   runId: string
 ): Promise<boolean> {
-  const { run, lock, steps, history, state, pendingSteps } = keys.runKeys(runId)
+  const steps = keys.stepsKey(runId)
   for (;;) {
-    const reply = await runner.send('ZRANGE', steps, '0', '-1')
-    const names = Array.isArray(reply) ? reply.map(String) : []
+    const found = keys.foundStepsKey(runId)
+    const replies = await runner.sendAll([
+      ['ZRANGE', steps, '0', '-1'],
+      // Of a migration that was interrupted.
+      ['SMEMBERS', found],
+    ])
+    const names = [...new Set(replies.flat().map(String))]
     const stepIds = await runner.sendAll(
       names.map(
         (name) => ['HGET', keys.stepKey(runId, name), 'stepId'] as const
       )
     )
     const { code } = await runner.run(runScripts.deleteRun, {
-      keys: {
-        run,
-        lock,
-        steps,
-        history,
-        state,
-        pendingSteps,
-        ...keys.indexKeys(runId),
-      },
+      keys: keys.runScriptKeys(runId),
       args: {},
       rest: names,
       moreKeys: [
         ...names.map((name) => keys.stepKey(runId, name)),
         ...names.map((name) => keys.stepLockKey(runId, name)),
+        found,
         // 0.12 has no partitions, so these may be in another slot.
         ...(keys.partitions === undefined
           ? stepIds.map((id) => keys.publishedHistoryKey(String(id)))

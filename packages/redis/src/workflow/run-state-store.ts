@@ -1,4 +1,8 @@
-import { RedisSerializationError, runScripts } from '@pikku/redis-core'
+import {
+  RedisSerializationError,
+  transitionOf,
+  transitions,
+} from '@pikku/redis-core'
 import { toFields } from './hash.js'
 import { decodeJson } from './json.js'
 import { assertAccepted, type StoreContext } from './store-context.js'
@@ -12,26 +16,18 @@ export class RunStateStore {
   }
 
   async set(runId: string, name: string, value: unknown): Promise<void> {
-    const { runner, keys, fences, encode } = this.#context
+    const { writer, encode } = this.#context
     if (typeof name !== 'string' || !name.isWellFormed()) {
       throw new RedisSerializationError(
         `The state of run '${runId}' has no variable ${JSON.stringify(name)}`
       )
     }
-    const outcome = await fences.guard(runId, () =>
-      runner.run(runScripts.setRunState, {
-        keys: {
-          run: keys.runKey(runId),
-          lock: keys.lockKey(runId),
-          state: keys.runStateKey(runId),
-        },
-        args: {
-          fence: fences.tokenOf(runId),
-          name,
-          // A variable set to undefined is there, as null, as JSON has it.
-          value:
-            encode(value, `Variable '${name}' of run '${runId}'`) || 'null',
-        },
+    const outcome = await writer.write(
+      runId,
+      transitionOf(transitions.setRunState, {
+        name,
+        // A variable set to undefined is there, as null, as JSON has it.
+        value: encode(value, `Variable '${name}' of run '${runId}'`) || 'null',
       })
     )
     assertAccepted(outcome, this.#context, runId)
@@ -41,7 +37,7 @@ export class RunStateStore {
     const { runner, keys, fences } = this.#context
     const key = keys.runStateKey(runId)
     const runKey = keys.runKey(runId)
-    const [blob, flat] = await fences.guard(runId, () =>
+    const [blob, flat] = await fences.read(runId, () =>
       runner.sendAll([
         // Runs that an early 0.12 started keep their state in the run itself.
         ['HGET', runKey, 'state'],

@@ -5,7 +5,7 @@ import type {
   WorkflowRunWire,
   WorkflowStatus,
 } from '@pikku/core/workflow'
-import { type KeySchema, runScripts } from '@pikku/redis-core'
+import { runScripts, transitionOf, transitions } from '@pikku/redis-core'
 import { required, requiredDate, toFields } from './hash.js'
 import { decodeJson } from './json.js'
 import type { SerializedError } from './serialized-error.js'
@@ -45,7 +45,7 @@ export class RunStore {
       wire: encode(run.wire, `The wire ${what}`),
     }
     await runner.run(runScripts.createRun, {
-      keys: { run: keys.runKey(id), ...listed(keys, id) },
+      keys: keys.runScriptKeys(id),
       args: {},
       rest: Object.entries(fields).flatMap(([field, value]) =>
         value === undefined ? [] : [field, value]
@@ -58,9 +58,9 @@ export class RunStore {
   async get(id: string): Promise<WorkflowRun | null> {
     const { runner, keys, fences } = this.#context
     const key = keys.runKey(id)
-    const fields = toFields(
-      await fences.guard(id, () => runner.send('HGETALL', key))
-    )
+    const fields =
+      this.#readAhead(id) ??
+      toFields(await fences.read(id, () => runner.send('HGETALL', key)))
     return fields.get('id') === id ? runFromHash(fields, key) : null
   }
 
@@ -70,30 +70,29 @@ export class RunStore {
     output: unknown,
     error: SerializedError | undefined
   ): Promise<void> {
-    const { runner, keys, fences, encode, encodeError, onKept } = this.#context
-    const call = {
-      keys: {
-        run: keys.runKey(id),
-        lock: keys.lockKey(id),
-        pending: keys.indexKeys(id).pending,
-        pendingSteps: keys.pendingStepsKey(id),
-        ...listed(keys, id),
-      },
-      args: {
-        fence: fences.tokenOf(id),
+    const { writer, encode, encodeError, onKept } = this.#context
+    const outcome = await writer.write(
+      id,
+      transitionOf(transitions.updateRunStatus, {
         status,
         output: encode(output, `The output of run '${id}'`),
         error: encodeError(error, `The error of run '${id}'`),
-      },
-    }
-    const outcome = await fences.guard(id, () =>
-      runner.run(runScripts.updateRunStatus, call)
+      })
     )
     assertAccepted(outcome, this.#context, id)
     const kept = outcome.code === 'kept' ? outcome.detail[0] : status
     if (kept !== status) {
       onKept(`Run '${id}' stays '${kept}': a late '${status}' is ignored`)
     }
+  }
+
+  /** What came along with the run's steps a moment ago, once. */
+  #readAhead(id: string): ReadonlyMap<string, string> | undefined {
+    const hold = this.#context.fences.heldRun(id)
+    if (hold === undefined || hold.stopped !== undefined) return undefined
+    const fields = hold.readAhead
+    hold.readAhead = undefined
+    return fields
   }
 }
 
@@ -119,12 +118,4 @@ export function runFromHash(
     createdAt: requiredDate(fields.get('createdAt'), key, 'createdAt'),
     updatedAt: requiredDate(fields.get('updatedAt'), key, 'updatedAt'),
   }
-}
-
-function listed(
-  keys: KeySchema,
-  runId: string
-): Record<'listing' | 'counts' | 'idle', string> {
-  const { listing, counts, idle } = keys.indexKeys(runId)
-  return { listing, counts, idle }
 }

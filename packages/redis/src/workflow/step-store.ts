@@ -1,18 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import type { StepState, WorkflowStepOptions } from '@pikku/core/workflow'
-import { WorkflowStepFunctionMismatchError } from '@pikku/core/workflow'
 import {
-  type KeySchema,
+  DEFAULT_STEP_RETRIES,
+  WorkflowStepFunctionMismatchError,
+} from '@pikku/core/workflow'
+import {
   type Outcome,
   RedisArgumentError,
   RedisStepConflictError,
   RedisStepNotFoundError,
-  type Script,
-  stepScripts,
+  type Transition,
+  type TransitionCall,
+  transitionOf,
+  transitions,
 } from '@pikku/redis-core'
+import { durationMs } from './duration.js'
 import { toFields } from './hash.js'
 import { decodeJson } from './json.js'
 import { serializeError } from './serialized-error.js'
+import { StaleReplayError } from './stale-replay-error.js'
 import { stepFromHash } from './step-state.js'
 import { assertAccepted, type StoreContext } from './store-context.js'
 
@@ -23,10 +29,7 @@ export interface NewStep {
   fromStepName?: string | undefined
 }
 
-type StepKey = (typeof stepScripts.insertStep)['keys'][number]
-type StepCode = 'ok' | 'kept' | 'no-run' | 'no-step' | 'lost'
-
-/** Steps: one hash each, and one script for each transition. */
+/** Steps: one hash each, and one transition for each change. */
 export class StepStore {
   readonly #context: StoreContext
 
@@ -34,79 +37,119 @@ export class StepStore {
     this.#context = context
   }
 
-  /** A step that exists is returned as it is, whoever created it. */
+  /**
+   * A step that exists is returned as it is, whoever created it. The driver of
+   * a run, which has read all of its steps, goes on with a new one at once.
+   */
   async insert(
     runId: string,
     stepName: string,
     step: NewStep
   ): Promise<StepState> {
-    const { runner, keys, fences, encode } = this.#context
-    const call = {
-      keys: stepScriptKeys(this.#context.keys, runId, stepName),
-      args: {
-        fence: fences.tokenOf(runId),
+    const { keys, writer, encode } = this.#context
+    const stepId = keys.stepId(runId, stepName, token())
+    const fields = newStepFields(runId, stepName, step, encode)
+    if (!writer.isNew(runId, stepName)) {
+      const insert = transitionOf(
+        transitions.insertStep,
+        { stepId },
         stepName,
-        stepId: keys.stepId(runId, stepName, token()),
-      },
-      rest: newStepFields(runId, stepName, step, encode),
+        fields
+      )
+      return this.#state(await writer.write(runId, insert), runId, stepName)
     }
-    const outcome = await fences.guard(runId, () =>
-      runner.run(stepScripts.insertStep, call)
-    )
-    return this.#state(outcome, runId, stepName)
+    const add = transitionOf(transitions.addStep, { stepId }, stepName, fields)
+    await writer.defer(runId, add, (outcome) => {
+      assertAccepted(outcome, this.#context, runId, stepName)
+      if (outcome.code === 'conflict') {
+        throw new StaleReplayError(runId, stepName)
+      }
+    })
+    return newStepState(stepId, step)
   }
 
   /** @throws RedisStepNotFoundError */
   async get(runId: string, stepName: string): Promise<StepState> {
+    return (await this.read(runId, stepName)).step
+  }
+
+  /**
+   * The step with its input.
+   *
+   * @throws RedisStepNotFoundError
+   */
+  async read(
+    runId: string,
+    stepName: string
+  ): Promise<{ step: StepState; data: unknown }> {
     const { runner, keys, fences } = this.#context
     const key = keys.stepKey(runId, stepName)
     const fields = toFields(
-      await fences.guard(runId, () => runner.send('HGETALL', key))
+      await fences.read(runId, () => runner.send('HGETALL', key))
     )
     if (!fields.has('stepId')) throw new RedisStepNotFoundError(runId, stepName)
-    return stepFromHash(fields, key)
+    return {
+      step: stepFromHash(fields, key),
+      data: decodeJson(fields.get('data'), key, 'data'),
+    }
   }
 
   async schedule(stepId: string): Promise<void> {
     // 'kept' is no news: the worker was faster than its dispatcher.
-    await this.#transition(stepScripts.scheduleStep, stepId, {})
+    await this.#write(transitions.scheduleStep, { stepId })
   }
 
   async start(stepId: string): Promise<void> {
     const { leases } = this.#context
-    const { code, detail } = await this.#run(stepScripts.startStep, stepId, {
-      leaseMs: leases.leaseMs,
+    const { leaseMs } = leases
+    const { code, detail } = await this.#write(transitions.startStep, {
+      stepId,
+      leaseMs,
     })
     if (code === 'ok') leases.hold(stepId, Number(detail[0]))
     else if (detail[0] === 'succeeded') this.#late(stepId, 'running')
   }
 
+  /** Nobody acts on a result before another write or a read. */
   async succeed(stepId: string, result: unknown): Promise<void> {
-    const kept = await this.#transition(stepScripts.succeedStep, stepId, {
-      result: this.#context.encode(result, `The result of step '${stepId}'`),
+    const { writer, encode } = this.#context
+    const text = encode(result, `The result of step '${stepId}'`)
+    this.#end(stepId)
+    const { runId, call } = this.#call(transitions.succeedStep, {
+      stepId,
+      result: text,
     })
-    this.#context.leases.drop(stepId)
-    if (kept) this.#late(stepId, 'result')
+    await writer.defer(runId, call, (outcome) => {
+      this.#accept(outcome, stepId)
+      if (outcome.code === 'kept') this.#late(stepId, 'result')
+    })
   }
 
   async fail(stepId: string, error: unknown): Promise<void> {
-    const kept = await this.#transition(stepScripts.failStep, stepId, {
-      error: this.#context.encodeError(
-        serializeError(error),
-        `The error of step '${stepId}'`
-      ),
+    const what = `The error of step '${stepId}'`
+    const text = this.#context.encodeError(serializeError(error), what)
+    const attempt = this.#end(stepId)
+    const { code, detail } = await this.#write(transitions.failStep, {
+      stepId,
+      error: text,
+      attempt: attempt ?? '',
     })
-    this.#context.leases.drop(stepId)
-    if (kept === 'succeeded') this.#late(stepId, 'error')
+    if (code !== 'kept' || detail[0] === 'failed') return
+    this.#late(stepId, 'error')
   }
 
   async linkChildRun(stepId: string, childRunId: string): Promise<void> {
-    await this.#transition(stepScripts.linkChildRun, stepId, { childRunId })
-    this.#context.leases.drop(stepId)
+    // From here on the step is in the hands of the child.
+    const attempt = this.#end(stepId)
+    await this.#write(transitions.linkChildRun, {
+      stepId,
+      childRunId,
+      attempt: attempt ?? '',
+    })
   }
 
   async recordBranch(stepId: string, branchKey: string): Promise<void> {
-    await this.#transition(stepScripts.recordBranch, stepId, { branchKey })
+    await this.#write(transitions.recordBranch, { stepId, branchKey })
   }
 
   /** @throws RedisStepConflictError if somebody else retried it first. */
@@ -114,51 +157,61 @@ export class StepStore {
     stepId: string,
     status: 'pending' | 'running'
   ): Promise<StepState> {
-    const { runId, stepName } = this.#context.keys.parseStepId(stepId)
-    const outcome = await this.#run(stepScripts.retryStep, stepId, {
+    const { keys, leases } = this.#context
+    const { leaseMs } = leases
+    const { runId, stepName } = keys.parseStepId(stepId)
+    const outcome = await this.#write(transitions.retryStep, {
+      stepId,
       status,
-      leaseMs: this.#context.leases.leaseMs,
+      leaseMs,
     })
     if (outcome.code === 'kept') {
-      const [status = '', attempt = ''] = outcome.detail
-      throw new RedisStepConflictError(runId, stepName, status, attempt)
+      const [kept = '', attempt = ''] = outcome.detail
+      throw new RedisStepConflictError(runId, stepName, kept, attempt)
     }
     const step = this.#state(outcome, runId, stepName)
-    if (status === 'running') {
-      this.#context.leases.hold(stepId, step.attemptCount)
-    }
+    if (status === 'running') leases.hold(stepId, step.attemptCount)
     return step
   }
 
   /**
-   * Gives the step to the caller, or `null` if it runs or has succeeded.
+   * Gives the step to the caller, or `null` if it runs, has succeeded, or has
+   * no attempt left.
    *
    * @throws WorkflowStepFunctionMismatchError if the step was recorded with
    *   another function than the one that the caller was told to run.
+   * @throws RedisLockTimeoutError if a process of 0.12 claims it all the time.
    */
   async claim(
     runId: string,
     stepName: string,
     rpcName: string | null
   ): Promise<StepState | null> {
-    const { runner, fences, leases } = this.#context
-    const call = {
-      keys: stepScriptKeys(this.#context.keys, runId, stepName),
-      args: {
-        fence: fences.tokenOf(runId),
-        stepName,
+    const { leases, lock, keys, claims } = this.#context
+    const claim = transitionOf(
+      transitions.claimStep,
+      {
         rpcName: rpcName ?? '',
         leaseMs: leases.leaseMs,
+        retries: DEFAULT_STEP_RETRIES,
       },
-    }
-    const outcome = await fences.guard(runId, () =>
-      runner.run(stepScripts.claimStep, call)
+      stepName
     )
-    if (outcome.code === 'kept') return null
+    const outcome = await lock.whenFree(
+      keys.stepLockKey(runId, stepName),
+      () => this.#context.writer.write(runId, claim),
+      ({ code }) => code !== 'held'
+    )
+    const own = claims.of(runId, stepName)
+    if (outcome.code === 'kept') {
+      if (own) own.refusedAs = outcome.detail[0] ?? ''
+      return null
+    }
     if (outcome.code === 'mismatch') {
       throw new WorkflowStepFunctionMismatchError(runId, stepName)
     }
     const step = this.#state(outcome, runId, stepName)
+    if (own) own.attempt = step.attemptCount
     leases.hold(step.stepId, step.attemptCount)
     return step
   }
@@ -170,7 +223,7 @@ export class StepStore {
     if (stepNames.length === 0) return {}
     const { runner, keys, fences } = this.#context
     const names = [...new Set(stepNames)]
-    const replies = await fences.guard(runId, () =>
+    const replies = await fences.read(runId, () =>
       runner.sendAll(
         names.map((name) => [
           'HMGET',
@@ -190,35 +243,37 @@ export class StepStore {
     return Object.fromEntries(results)
   }
 
-  /** Runs a transition; gives the status that was kept, if one was. */
-  async #transition<Arg extends string>(
-    script: Script<StepKey, Arg, Outcome<string>>,
-    stepId: string,
-    args: Omit<Record<Arg, string | number>, 'fence' | 'stepName' | 'stepId'>
-  ): Promise<string | undefined> {
-    const outcome = await this.#run(script, stepId, args)
-    return outcome.code === 'kept' ? outcome.detail[0] : undefined
+  /** Makes a transition of the step with that id, and waits for it. */
+  async #write<Arg extends string>(
+    transition: Transition<Arg>,
+    args: Record<Arg, string | number> & { stepId: string }
+  ): Promise<Outcome<string>> {
+    const { runId, call } = this.#call(transition, args)
+    const outcome = await this.#context.writer.write(runId, call)
+    this.#accept(outcome, args.stepId)
+    return outcome
   }
 
-  async #run<Arg extends string>(
-    script: Script<StepKey, Arg, Outcome<string>>,
-    stepId: string,
-    args: Omit<Record<Arg, string | number>, 'fence' | 'stepName' | 'stepId'>
-  ): Promise<Outcome<StepCode>> {
-    const { runner, keys, fences } = this.#context
+  #call<Arg extends string>(
+    transition: Transition<Arg>,
+    args: Record<Arg, string | number> & { stepId: string }
+  ): { runId: string; call: TransitionCall } {
+    const { runId, stepName } = this.#context.keys.parseStepId(args.stepId)
+    return { runId, call: transitionOf(transition, args, stepName) }
+  }
+
+  /** The caller's attempt is over; which one, if the caller is its worker. */
+  #end(stepId: string): number | undefined {
+    const { claims, keys, leases } = this.#context
     const { runId, stepName } = keys.parseStepId(stepId)
-    const call = {
-      keys: stepScriptKeys(this.#context.keys, runId, stepName),
-      args: {
-        ...args,
-        fence: fences.tokenOf(runId),
-        stepName,
-        stepId,
-      } as Record<Arg, string | number>,
-    }
-    const outcome = await fences.guard(runId, () => runner.run(script, call))
+    const attempt = claims.of(runId, stepName)?.attempt
+    leases.drop(stepId, attempt)
+    return attempt
+  }
+
+  #accept(outcome: Outcome<string>, stepId: string): void {
+    const { runId, stepName } = this.#context.keys.parseStepId(stepId)
     assertAccepted(outcome, this.#context, runId, stepName)
-    return outcome as Outcome<StepCode>
   }
 
   #state(outcome: Outcome<string>, runId: string, stepName: string): StepState {
@@ -230,31 +285,28 @@ export class StepStore {
   #late(stepId: string, what: string): void {
     const { runId, stepName } = this.#context.keys.parseStepId(stepId)
     this.#context.onKept(
-      `Step '${stepName}' of run '${runId}' has succeeded: ` +
+      `Step '${stepName}' of run '${runId}' has a result or a later attempt: ` +
         `a late ${what} is ignored`
     )
   }
 }
 
-/** The keys of the scripts that change a step. */
-export function stepScriptKeys(
-  keys: KeySchema,
-  runId: string,
-  stepName: string
-): Record<StepKey, string> {
-  const { run, lock, steps, history, pendingSteps } = keys.runKeys(runId)
-  const { idle, pending, leases } = keys.indexKeys(runId)
-  const step = keys.stepKey(runId, stepName)
+/** A step as it is when it was just added. Times are this process's own. */
+function newStepState(
+  stepId: string,
+  { rpcName, options, fromStepName }: NewStep
+): StepState {
+  const now = new Date()
   return {
-    run,
-    lock,
-    step,
-    steps,
-    history,
-    pendingSteps,
-    idle,
-    pending,
-    leases,
+    stepId,
+    status: 'pending',
+    rpcName,
+    attemptCount: 1,
+    retries: options?.retries,
+    retryDelay: options?.retryDelay?.toString(),
+    fromStepName,
+    createdAt: now,
+    updatedAt: now,
   }
 }
 
@@ -276,6 +328,7 @@ function newStepFields(
     data: encode(data, `The input of step '${stepName}' of run '${runId}'`),
     retries: retries?.toString(),
     retryDelay: options?.retryDelay?.toString(),
+    retryDelayMs: durationMs(options?.retryDelay)?.toString(),
     fromStepName,
   }
   return Object.entries(fields).flatMap(([field, value]) =>

@@ -10,7 +10,9 @@ import {
 } from '@pikku/redis-core'
 import { encodeJson } from './json.js'
 import { RunFences } from './run-fences.js'
+import { RunWriter } from './run-writer.js'
 import { clipError, type SerializedError } from './serialized-error.js'
+import { StepClaims } from './step-claims.js'
 import { StepLeases } from './step-leases.js'
 import type { RedisWorkflowServiceOptions } from './workflow-options.js'
 
@@ -26,7 +28,9 @@ export interface StoreContext {
   readonly keys: KeySchema
   readonly lock: RedisLock
   readonly fences: RunFences
+  readonly writer: RunWriter
   readonly leases: StepLeases
+  readonly claims: StepClaims
   /** A value as JSON within the size limit: see {@link encodeJson}. */
   readonly encode: (value: unknown, what: string) => string
   /** An error as JSON, cut to the size limit: it has to be recorded. */
@@ -49,10 +53,16 @@ export function createStoreContext(
   const partitions = options.partitions ?? spread
   const runner = new ScriptRunner(adapter, options)
   const keys = new KeySchema({ prefix: keyPrefix, partitions })
+  const fences = new RunFences()
+  // A mirror is told of each write: that is an effect of its own.
+  const pipelining = (options.pipelining ?? true) && !options.mirror
   return {
     runner,
     keys,
+    fences,
+    writer: new RunWriter(runner, keys, fences, pipelining),
     leases: new StepLeases(runner, keys, options.stepLeaseMs ?? STEP_LEASE_MS),
+    claims: new StepClaims(),
     lock: new RedisLock(runner, {
       ...lock,
       onReleaseError: (key, error) =>
@@ -60,7 +70,6 @@ export function createStoreContext(
           `The lock '${key}' was not released and ends by itself: ${String(error)}`
         ),
     }),
-    fences: new RunFences(),
     encode: (value, what) => encodeJson(value, what, maxValueBytes),
     encodeError: (error, what) =>
       encodeJson(clipError(error, maxValueBytes), what, maxValueBytes),

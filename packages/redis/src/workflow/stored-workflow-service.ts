@@ -96,6 +96,14 @@ export abstract class StoredWorkflowService extends PikkuWorkflowService {
     return this.#steps.get(runId, stepName)
   }
 
+  /** @throws RedisStepNotFoundError */
+  protected async readStep(
+    runId: string,
+    stepName: string
+  ): Promise<{ step: StepState; data: unknown }> {
+    return this.#steps.read(runId, stepName)
+  }
+
   protected async setStepScheduledImpl(stepId: string): Promise<void> {
     await this.#steps.schedule(stepId)
   }

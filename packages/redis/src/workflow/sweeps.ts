@@ -1,7 +1,6 @@
 import { DEFAULT_STEP_RETRIES, type WorkflowRun } from '@pikku/core/workflow'
-import { sweepScripts } from '@pikku/redis-core'
+import { runScripts, sweepScripts } from '@pikku/redis-core'
 import { serializeError } from './serialized-error.js'
-import { stepScriptKeys } from './step-store.js'
 import type { StoreContext } from './store-context.js'
 import { WorkerLostError } from './worker-lost-error.js'
 
@@ -25,6 +24,15 @@ export interface Orphan extends Omit<OrphanedStep, 'outcome'> {
   childRunId: string
 }
 
+export interface UndispatchedRun {
+  runId: string
+  workflow: string
+  /** Its steps that wait, the one that waits for longest first. */
+  stepNames: string[]
+  /** The id of the first one. */
+  stepId: string
+}
+
 /**
  * Finds runs and steps that nobody works on any more, from indexes that the
  * scripts of the transitions keep: O(log N + limit).
@@ -38,59 +46,80 @@ export interface Orphan extends Omit<OrphanedStep, 'outcome'> {
 export class Sweeps {
   readonly #context: StoreContext
   readonly #orphans: 'retry' | 'fail'
+  #turn = 0
 
   constructor(context: StoreContext, orphans: 'retry' | 'fail' = 'retry') {
     this.#context = context
     this.#orphans = orphans
   }
 
-  /** Runs with nothing in flight since `before`, and with no driver. */
-  async takeStalled(before: Date, limit: number): Promise<string[]> {
-    return this.#takeRuns('idle', before, limit)
+  /** Runs with nothing in flight for so long, and with no driver. */
+  async takeStalled(ageMs: number, limit: number): Promise<string[]> {
+    return this.#takeRuns('idle', ageMs, limit)
   }
 
-  /** Steps that wait to be dispatched since `before`. */
+  /** Runs with steps that wait to be dispatched for so long. */
   async takeUndispatched(
-    before: Date,
+    ageMs: number,
     limit: number
-  ): Promise<Array<{ runId: string; stepId: string }>> {
+  ): Promise<UndispatchedRun[]> {
     const { runner, keys } = this.#context
-    const runIds = await this.#takeRuns('pending', before, limit)
+    const runIds = await this.#takeRuns('pending', ageMs, limit)
     const found = await runner.sendAll(
-      runIds.map(
-        (runId) =>
-          [
-            'ZRANGEBYSCORE',
-            keys.pendingStepsKey(runId),
-            '-inf',
-            `(${before.getTime()}`,
-            'LIMIT',
-            '0',
-            String(limit),
-          ] as const
-      )
+      runIds.flatMap((runId) => [
+        ['HGET', keys.runKey(runId), 'workflow'] as const,
+        [
+          'ZRANGE',
+          keys.pendingStepsKey(runId),
+          '0',
+          String(limit - 1),
+        ] as const,
+      ])
     )
-    const steps = runIds
-      .flatMap((runId, i) =>
-        listOf(found[i]).map((stepName) => ({ runId, stepName }))
-      )
-      .slice(0, limit)
-    const stepIds = await runner.sendAll(
-      steps.map(
-        ({ runId, stepName }) =>
-          ['HGET', keys.stepKey(runId, stepName), 'stepId'] as const
-      )
-    )
-    return steps.flatMap(({ runId }, i) => {
-      const stepId = stepIds[i]
-      return typeof stepId === 'string' ? [{ runId, stepId }] : []
+    const runs = runIds.flatMap((runId, i) => {
+      const [first, ...others] = listOf(found[2 * i + 1])
+      if (first === undefined) return []
+      return [{ runId, workflow: String(found[2 * i]), first, others }]
     })
+    const stepIds = await runner.sendAll(
+      runs.map(
+        ({ runId, first }) =>
+          ['HGET', keys.stepKey(runId, first), 'stepId'] as const
+      )
+    )
+    return runs.map(({ runId, workflow, first, others }, i) => ({
+      runId,
+      workflow,
+      stepNames: [first, ...others],
+      stepId: String(stepIds[i]),
+    }))
   }
 
-  /** Takes steps from workers whose lease ran out. */
-  async takeOrphans(limit: number): Promise<Orphan[]> {
-    const due = await this.#takeDue('leases', '', limit, false)
-    const orphans = await Promise.all(due.map((lease) => this.#recover(lease)))
+  /**
+   * Takes steps from workers whose lease ran out. One that cannot be looked at
+   * is reported and put aside: it must not hide the others.
+   */
+  async takeOrphans(
+    limit: number,
+    onError: (lease: string, error: unknown) => void
+  ): Promise<Orphan[]> {
+    const { runner, keys, leases } = this.#context
+    const due = await this.#takeDue('leases', 0, limit, false)
+    const orphans = await Promise.all(
+      due.map(async (lease) => {
+        try {
+          return await this.#recover(lease)
+        } catch (error) {
+          onError(lease, error)
+          const { runId } = keys.parseStepLease(lease)
+          await runner.run(sweepScripts.postponeLease, {
+            keys: { leases: keys.indexKeys(runId).leases },
+            args: { lease, byMs: leases.leaseMs },
+          })
+          return undefined
+        }
+      })
+    )
     return orphans.filter((orphan) => orphan !== undefined)
   }
 
@@ -98,8 +127,9 @@ export class Sweeps {
     const { runner, keys, leases, encodeError } = this.#context
     const { runId, stepName } = keys.parseStepLease(lease)
     const error = serializeError(new WorkerLostError(runId, stepName))
-    const { code, detail } = await runner.run(sweepScripts.recoverStep, {
-      keys: stepScriptKeys(keys, runId, stepName),
+    const { code, detail } = await runner.run(runScripts.recoverStep, {
+      keys: keys.runScriptKeys(runId),
+      moreKeys: [keys.stepKey(runId, stepName)],
       args: {
         stepName,
         lease,
@@ -117,47 +147,51 @@ export class Sweeps {
 
   async #takeRuns(
     index: 'idle' | 'pending',
-    before: Date,
+    ageMs: number,
     limit: number
   ): Promise<string[]> {
     const { runner, keys } = this.#context
-    const due = await this.#takeDue(
-      index,
-      String(before.getTime()),
-      limit,
-      true
-    )
+    const due = await this.#takeDue(index, ageMs, limit, true)
     const seen = await runner.sendAll(
       due.flatMap((runId) => [
         ['HGET', keys.runKey(runId), 'status'] as const,
         ['EXISTS', keys.lockKey(runId)] as const,
       ])
     )
-    // 0.12 changes a run, or deletes it, and knows nothing of the indexes.
     const ended = due.filter((_, i) => !isActive(seen[2 * i]))
-    await runner.sendAll(
-      ended.map(
-        (runId) => ['ZREM', keys.indexKeys(runId)[index], runId] as const
+    await Promise.all(
+      ended.map((runId) =>
+        runner.run(sweepScripts.forgetRun, {
+          keys: {
+            run: keys.runKey(runId),
+            index: keys.indexKeys(runId)[index],
+          },
+          args: { runId },
+        })
       )
     )
     // Who holds the lock drives the run, and needs no help.
     return due.filter((_, i) => isActive(seen[2 * i]) && seen[2 * i + 1] === 0)
   }
 
+  /** What is due by the server's clock, whatever this process's own says. */
   async #takeDue(
     index: 'idle' | 'pending' | 'leases',
-    before: string,
+    ageMs: number,
     limit: number,
     postpone: boolean
   ): Promise<string[]> {
     const { runner, keys } = this.#context
     const taken: string[] = []
-    for (const indexes of keys.allIndexKeys()) {
+    const all = keys.allIndexKeys()
+    // Each time another partition is the first, or a full one hides the others.
+    const first = this.#turn++ % all.length
+    for (const indexes of [...all.slice(first), ...all.slice(0, first)]) {
       if (taken.length >= limit) break
       const members = await runner.run(sweepScripts.takeDue, {
         keys: { index: indexes[index] },
         args: {
-          before,
+          ageMs: Math.max(0, ageMs),
           limit: limit - taken.length,
           postpone: postpone ? 1 : 0,
         },

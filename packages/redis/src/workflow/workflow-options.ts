@@ -45,6 +45,14 @@ export interface RedisWorkflowServiceOptions extends WorkflowQueueOptions {
    */
   durability?: Durability
   /**
+   * Whether the driver of a run goes on while Redis records what nobody acts on
+   * yet: the result of a step leaves together with the start of the next one,
+   * and that is waited for before the next one runs. `false` waits for each
+   * write. With a `mirror` it is off.
+   * @default true
+   */
+  pipelining?: boolean
+  /**
    * For how long, in ms, a step stays with a worker that gives no sign of life;
    * renewed at a third of it. See `recoverOrphanedSteps`.
    * @default 30000
@@ -85,6 +93,7 @@ const KNOWN: Record<keyof RedisWorkflowServiceOptions, true> = {
   callTimeoutMs: true,
   durability: true,
   maxValueBytes: true,
+  pipelining: true,
   stepLeaseMs: true,
   orphans: true,
   wireQueues: true,
@@ -129,6 +138,9 @@ export function resolveWorkflowOptions(
   const { orphans } = given
   if (orphans !== undefined && orphans !== 'retry' && orphans !== 'fail') {
     throw new RedisOptionsError("orphans is 'retry' or 'fail'")
+  }
+  if (given.pipelining !== undefined && typeof given.pipelining !== 'boolean') {
+    throw new RedisOptionsError('pipelining is true or false')
   }
   resolveLockOptions(given.lock)
   resolveRunnerOptions(given)

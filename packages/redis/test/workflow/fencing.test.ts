@@ -73,12 +73,21 @@ describe.each(CLIENTS)('the run lock over $client', (client) => {
     let lost = false
     const outcome = service.withRunLock(runId, async () => {
       await takeOver()
-      await service.setStepResult(stepId, 1).catch(() => {
+      await service.setStepRunning(stepId).catch(() => {
         lost = true
       })
     })
     await expect(outcome).rejects.toBeInstanceOf(RedisLockLostError)
     expect(lost).toBe(true)
+  })
+
+  test('who did not wait for a write that was refused has lost the lock, too', async () => {
+    const outcome = service.withRunLock(runId, async () => {
+      await takeOver()
+      await service.setStepResult(stepId, 1)
+    })
+    await expect(outcome).rejects.toBeInstanceOf(RedisLockLostError)
+    expect((await service.getStepState(runId, 's')).status).toBe('pending')
   })
 
   test('inside its own lock a run needs no second one', async () => {

@@ -1,0 +1,18 @@
+-- set-run-state: sets one variable of a run's state.
+--
+-- ARGS[1] name   the variable
+-- ARGS[2] value  JSON
+--
+-- Returns {'ok'}.
+--
+-- Idempotent: one field gets one value; other variables are not touched.
+
+transitions['set-run-state'] = function(run, _, _, args)
+  if #run.variables == 0 then
+    redis.call('HLEN', STATE)
+  end
+  run.variables[#run.variables + 1] = args[1]
+  run.variables[#run.variables + 1] = args[2]
+  set_run(run, 'updatedAt', tick(run))
+  return { 'ok' }
+end

@@ -1,0 +1,245 @@
+import { PikkuWorkflowService, type WorkflowRunWire } from '@pikku/core/workflow'
+import { RedisLockLostError, RedisLockTimeoutError } from '@pikku/redis-core'
+import { hasQueue, isGraph, isQueued, offerQueue } from './engine-state.js'
+import type { NamedStep } from './history-store.js'
+import { isOutage } from './run-fences.js'
+import { RedisRunInterruptedError } from './run-interrupted-error.js'
+import { StaleReplayError } from './stale-replay-error.js'
+import type { StepClaim } from './step-claims.js'
+import { StoredWorkflowService } from './stored-workflow-service.js'
+import type { StoreContext } from './store-context.js'
+import type { RedisWorkflowServiceOptions } from './workflow-options.js'
+
+/** How long, in ms, until a run that was interrupted is tried again. */
+const RETRY_MS = 1_000
+/** How often a replay that came upon a step it did not know is made again. */
+const MOST_REPLAYS = 3
+
+export type Rpc = Parameters<PikkuWorkflowService['runWorkflowJob']>[1]
+
+/**
+ * How runs are driven and steps are worked on: the run lock around a body, the
+ * claim of a step, and a queue that was given to this service.
+ *
+ * Concurrency: whatever goes to a queue or a timer may be done before this
+ * process goes on, so all that was written is acknowledged first.
+ */
+export abstract class DrivenWorkflowService extends StoredWorkflowService {
+  readonly #context: StoreContext
+  readonly #queue: RedisWorkflowServiceOptions['queue']
+  readonly #claimsAtOnce: boolean
+
+  protected constructor(
+    context: StoreContext,
+    options: RedisWorkflowServiceOptions
+  ) {
+    super(context, options)
+    this.#context = context
+    this.#queue = options.queue
+    // A later engine claims by itself; a mirror is told of each of the steps in
+    // which 0.12.84 does.
+    this.#claimsAtOnce =
+      !('claimStepForExecution' in PikkuWorkflowService.prototype) &&
+      !options.mirror
+  }
+
+  override async startWorkflow<I>(
+    name: string,
+    input: I,
+    wire: WorkflowRunWire,
+    rpc: Rpc,
+    options?: Parameters<PikkuWorkflowService['startWorkflow']>[4]
+  ): Promise<{ runId: string }> {
+    await this.#beforeEffects()
+    return super.startWorkflow(name, input, wire, rpc, options)
+  }
+
+  override async resumeWorkflow(
+    runId: string,
+    workflowName?: string
+  ): Promise<void> {
+    await this.#beforeEffects()
+    return super.resumeWorkflow(runId, workflowName)
+  }
+
+  override async queueStepWorker(
+    ...args: Parameters<PikkuWorkflowService['queueStepWorker']>
+  ): Promise<void> {
+    await this.#beforeEffects()
+    return super.queueStepWorker(...args)
+  }
+
+  protected override async dispatchStep(
+    ...args: Parameters<PikkuWorkflowService['dispatchStep']>
+  ): Promise<boolean> {
+    const [, , rpcName] = args
+    if (isQueued(rpcName)) await this.#beforeEffects()
+    return super.dispatchStep(...args)
+  }
+
+  protected override async scheduleSleep(
+    ...args: Parameters<PikkuWorkflowService['scheduleSleep']>
+  ): Promise<boolean> {
+    await this.#beforeEffects()
+    return super.scheduleSleep(...args)
+  }
+
+  protected override async scheduleOrchestratorRetry(
+    ...args: Parameters<PikkuWorkflowService['scheduleOrchestratorRetry']>
+  ): Promise<void> {
+    await this.#beforeEffects()
+    return super.scheduleOrchestratorRetry(...args)
+  }
+
+  override async orchestrateWorkflow(runId: string, rpc: Rpc): Promise<void> {
+    this.#offerQueue()
+    return this.#context.fences.outside(() =>
+      super.orchestrateWorkflow(runId, rpc)
+    )
+  }
+
+  override async executeWorkflowSleepCompleted(
+    runId: string,
+    stepId: string
+  ): Promise<void> {
+    this.#offerQueue()
+    return this.#context.fences.outside(() =>
+      super.executeWorkflowSleepCompleted(runId, stepId)
+    )
+  }
+
+  override async executeWorkflowStep(
+    ...args: Parameters<PikkuWorkflowService['executeWorkflowStep']>
+  ): Promise<void> {
+    const [runId, stepName, rpcName] = args
+    const { fences, claims } = this.#context
+    const claim: StepClaim = { runId, stepName, rpcName: rpcName ?? null }
+    this.#offerQueue()
+    await fences.outside(() =>
+      claims.during(claim, () => super.executeWorkflowStep(...args))
+    )
+    // Its worker may have died before it could tell the run.
+    if (claim.refusedAs !== 'failed') return
+    const run = await this.getRun(runId)
+    if (run?.status === 'running') await this.resumeWorkflow(runId)
+  }
+
+  /**
+   * The lock of a step. An engine without `claimStepForExecution` takes it to
+   * claim a step: read, check, write, release. One script does the same, and
+   * heeds the lock of a 0.12 process.
+   */
+  async withStepLock<T>(
+    runId: string,
+    stepName: string,
+    fn: () => Promise<T>
+  ): Promise<T> {
+    const { claims, lock, keys } = this.#context
+    const claim = this.#claimsAtOnce ? claims.of(runId, stepName) : undefined
+    if (claim && !claim.isClaimed) {
+      claim.isClaimed = true
+      const { rpcName } = claim
+      return (await this.claimStepForExecution(runId, stepName, rpcName)) as T
+    }
+    return lock.withLock(keys.stepLockKey(runId, stepName), fn)
+  }
+
+  /** Reentrant: inside a run's own lock the body just runs. */
+  async withRunLock<T>(id: string, fn: () => Promise<T>): Promise<T> {
+    const { fences, keys, lock, writer } = this.#context
+    if (fences.holds(id)) return fn()
+    return lock.withLock(keys.lockKey(id), (lease) =>
+      fences.within(id, writer.hold(id, lease), fn)
+    )
+  }
+
+  /**
+   * Drives a run until it ends or waits.
+   *
+   * @throws RedisRunInterruptedError if another process drives it or took it
+   *   over, or if Redis failed. With a queue, the run is put back into it
+   *   first: whatever made this call (a step's result, say) may have come too
+   *   late for the other process, and after an outage somebody has to go on.
+   * @throws RedisLockTimeoutError if another process drives it and there is
+   *   no queue.
+   */
+  override async runWorkflowJob(runId: string, rpc: Rpc): Promise<void> {
+    const inside = this.#context.fences.holds(runId)
+    for (let replays = 1; ; replays++) {
+      try {
+        return await this.#driveOnce(runId, rpc)
+      } catch (error) {
+        if (!(error instanceof StaleReplayError) || inside) throw error
+        if (replays < MOST_REPLAYS) continue
+        throw await this.#interrupted(runId, error, false)
+      }
+    }
+  }
+
+  async #driveOnce(runId: string, rpc: Rpc): Promise<void> {
+    let entered = false
+    try {
+      // The engine reads the recorded steps before it takes the lock. Steps
+      // that the holder records meanwhile would look undone, and run again.
+      await this.withRunLock(runId, () => {
+        entered = true
+        return super.runWorkflowJob(runId, rpc)
+      })
+    } catch (error) {
+      if (entered ? this.#context.fences.stoppedBy(error) : isOutage(error)) {
+        throw await this.#interrupted(runId, error as Error, false)
+      }
+      const busy = error instanceof RedisLockTimeoutError
+      const lost = error instanceof RedisLockLostError
+      if (!busy && !lost) throw error
+      if (error.key !== this.#context.keys.lockKey(runId)) throw error
+      if (busy && !hasQueue()) throw error
+      throw await this.#interrupted(runId, error, true)
+    }
+  }
+
+  /**
+   * What a driver reads first. The engine leaves a run 'suspended' that goes on
+   * behind its gate, and no sweep looks for the driver of a run that waits for
+   * a person. A graph that is suspended does not go on.
+   */
+  protected override async listStepStates(
+    runId: string
+  ): Promise<NamedStep[] | null> {
+    const steps = await super.listStepStates(runId)
+    const run = this.#context.fences.heldRun(runId)?.readAhead
+    if (
+      run?.get('status') === 'suspended' &&
+      !isGraph(run.get('workflow') ?? '')
+    ) {
+      await this.updateRunStatus(runId, 'running')
+    }
+    return steps
+  }
+
+  async #interrupted(
+    runId: string,
+    cause: Error,
+    driven: boolean
+  ): Promise<RedisRunInterruptedError> {
+    let handedOver = driven
+    if (hasQueue()) {
+      // During an outage this may fail too. Then the job that drives the run
+      // fails, and it is for its queue to deliver it again.
+      handedOver = await this.scheduleOrchestratorRetry(runId, RETRY_MS).then(
+        () => true,
+        () => false
+      )
+    }
+    return new RedisRunInterruptedError(runId, cause, handedOver)
+  }
+
+  async #beforeEffects(): Promise<void> {
+    this.#offerQueue()
+    await this.#context.fences.settle()
+  }
+
+  #offerQueue(): void {
+    if (this.#queue) offerQueue(this.#queue)
+  }
+}

@@ -1,0 +1,153 @@
+import type { Outcome, RedisLease, TransitionCall } from '@pikku/redis-core'
+
+/** Of one call of the script: a longer one would keep other clients waiting. */
+const MOST_AT_ONCE = 64
+/** Characters in one call, unless a single value is larger. */
+const LARGEST_BATCH = 1_000_000
+/** Characters that may wait while the body goes on. */
+const LARGEST_BACKLOG = 4_000_000
+/** About what a transition takes beside its arguments. */
+const OVERHEAD = 200
+
+interface Waiting {
+  readonly call: TransitionCall
+  readonly size: number
+  readonly resolve: (outcome: Outcome<string>) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * A run's lock in the hands of one asynchronous context, and the writes to the
+ * run that this context makes.
+ *
+ * Concurrency: writes leave in the order in which they were made, one call of
+ * the script at a time; what is written while a call is under way goes along in
+ * the next one, as do writes of parallel branches. A call leaves when the
+ * microtasks that are due have run, before the event loop turns: whatever the
+ * engine does between two of its waits for the world outside is one call.
+ *
+ * Crash: a write that was deferred is lost if the process dies before it is
+ * sent or before Redis has it, exactly as a write that is awaited would be.
+ * Nothing has followed it: see docs/durability.md.
+ */
+export class HeldRun {
+  readonly lease: RedisLease
+  /** Why this context may do nothing more for the run. */
+  stopped: Error | undefined
+  /** The names of all steps, once the body's replay has read them. */
+  known: Set<string> | undefined
+  /** The run as it was read along with its steps, for whoever asks first. */
+  readAhead: ReadonlyMap<string, string> | undefined
+  readonly #send: (calls: TransitionCall[]) => Promise<Outcome<string>[]>
+  readonly #waiting: Waiting[] = []
+  #backlog = 0
+  #flushing: Promise<void> | undefined
+  #failure: unknown
+  #closed = false
+
+  /** @param send Makes transitions of the run, with the lease's token. */
+  constructor(
+    lease: RedisLease,
+    send: (calls: TransitionCall[]) => Promise<Outcome<string>[]>
+  ) {
+    this.lease = lease
+    this.#send = send
+  }
+
+  /**
+   * Whether writes still belong to the lock. What a body left running when it
+   * returned (a branch beside one that failed) is outside again.
+   */
+  get open(): boolean {
+    return !this.#closed && this.lease.state !== 'released'
+  }
+
+  /** Makes a transition after all earlier ones, and waits for its outcome. */
+  async push(call: TransitionCall): Promise<Outcome<string>> {
+    const outcome = await this.#add(call)
+    this.#throwFailure()
+    return outcome
+  }
+
+  /**
+   * Makes a transition after all earlier ones, without waiting for it, unless
+   * too much is under way.
+   *
+   * @param settle Told of its outcome. What this throws, or what keeps the
+   *   transition from being made, is thrown by the next call that waits.
+   */
+  async defer(
+    call: TransitionCall,
+    settle: (outcome: Outcome<string>) => void,
+    onFailure: (error: unknown) => void
+  ): Promise<void> {
+    const fail = (error: unknown) => {
+      this.#failure ??= error
+      onFailure(error)
+    }
+    this.#add(call).then((outcome) => {
+      try {
+        settle(outcome)
+      } catch (error) {
+        fail(error)
+      }
+    }, fail)
+    if (this.#backlog > LARGEST_BACKLOG) await this.settled()
+  }
+
+  /** @throws What a deferred transition failed with. */
+  async settled(): Promise<void> {
+    while (this.#flushing) await this.#flushing
+    this.#throwFailure()
+  }
+
+  /** Waits for everything; later writes are outside of the lock. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.settled()
+  }
+
+  #add(call: TransitionCall): Promise<Outcome<string>> {
+    this.readAhead = undefined
+    return new Promise((resolve, reject) => {
+      const size = call.args.reduce((sum, arg) => sum + arg.length, OVERHEAD)
+      this.#backlog += size
+      this.#waiting.push({ call, size, resolve, reject })
+      this.#flushing ??= this.#flush()
+    })
+  }
+
+  async #flush(): Promise<void> {
+    for (;;) {
+      // After the microtasks that are due: they may have more to send along.
+      await new Promise<void>((resolve) => process.nextTick(resolve))
+      const batch = this.#takeBatch()
+      if (batch.length === 0) break
+      try {
+        const outcomes = await this.#send(batch.map(({ call }) => call))
+        for (const [i, { resolve }] of batch.entries()) resolve(outcomes[i]!)
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+      for (const { size } of batch) this.#backlog -= size
+    }
+    this.#flushing = undefined
+  }
+
+  #takeBatch(): Waiting[] {
+    let count = 0
+    for (let size = 0; count < MOST_AT_ONCE; count++) {
+      const next = this.#waiting[count]
+      if (next === undefined) break
+      size += next.size
+      if (count > 0 && size > LARGEST_BATCH) break
+    }
+    return this.#waiting.splice(0, count)
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure !== undefined) throw failure
+  }
+}

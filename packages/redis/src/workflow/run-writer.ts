@@ -1,0 +1,96 @@
+import {
+  advanceCall,
+  type KeySchema,
+  type Outcome,
+  runScripts,
+  type ScriptRunner,
+  type TransitionCall,
+} from '@pikku/redis-core'
+import type { RedisLease } from '@pikku/redis-core'
+import { HeldRun } from './held-run.js'
+import type { RunFences } from './run-fences.js'
+
+/**
+ * Writes to runs: one call of one script each. Inside a run's own lock, writes
+ * that nobody acts on yet may wait for the next one that somebody does, and
+ * leave in one call with it; outside, a write is acknowledged when its promise
+ * is fulfilled.
+ */
+export class RunWriter {
+  readonly #runner: ScriptRunner
+  readonly #keys: KeySchema
+  readonly #fences: RunFences
+  readonly #pipelining: boolean
+
+  constructor(
+    runner: ScriptRunner,
+    keys: KeySchema,
+    fences: RunFences,
+    pipelining: boolean
+  ) {
+    this.#runner = runner
+    this.#keys = keys
+    this.#fences = fences
+    this.#pipelining = pipelining
+  }
+
+  /** The run in the hands of whoever got the lease. */
+  hold(runId: string, lease: RedisLease): HeldRun {
+    return new HeldRun(lease, (calls) => this.#send(runId, lease.token, calls))
+  }
+
+  /** Makes a transition, and waits until it and all earlier ones are made. */
+  async write(runId: string, call: TransitionCall): Promise<Outcome<string>> {
+    const fences = this.#fences
+    const hold = fences.heldRun(runId)
+    if (hold === undefined) {
+      const [outcome] = await this.#send(runId, fences.tokenOf(runId), [call])
+      return outcome!
+    }
+    return fences.guard(runId, async () => {
+      await fences.settle(hold)
+      return hold.push(call)
+    })
+  }
+
+  /**
+   * Makes a transition that nobody acts on yet.
+   *
+   * @param settle Told of its outcome, at the latest when a later call waits.
+   */
+  async defer(
+    runId: string,
+    call: TransitionCall,
+    settle: (outcome: Outcome<string>) => void
+  ): Promise<void> {
+    const hold = this.#deferring(runId)
+    if (hold === undefined) return settle(await this.write(runId, call))
+    return this.#fences.guard(runId, () =>
+      hold.defer(call, settle, (error) => this.#fences.failed(error))
+    )
+  }
+
+  /** Whether the run has no such step, as far as its driver has to know. */
+  isNew(runId: string, stepName: string): boolean {
+    const known = this.#deferring(runId)?.known
+    if (known === undefined || known.has(stepName)) return false
+    known.add(stepName)
+    return true
+  }
+
+  #deferring(runId: string): HeldRun | undefined {
+    return this.#pipelining ? this.#fences.heldRun(runId) : undefined
+  }
+
+  async #send(
+    runId: string,
+    fence: string,
+    calls: TransitionCall[]
+  ): Promise<Outcome<string>[]> {
+    const outcomes = await this.#runner.run(
+      runScripts.advanceRun,
+      advanceCall(this.#keys, runId, fence, calls)
+    )
+    return Array.isArray(outcomes) ? outcomes : calls.map(() => outcomes)
+  }
+}

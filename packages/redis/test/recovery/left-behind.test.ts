@@ -1,0 +1,421 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type RedisAdapter, RedisConnectionError } from '@pikku/redis-core'
+import { until } from '@pikku/redis-testing'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { CLIENTS, keysOf, openService, type Service } from '../clients.js'
+import { EngineHarness, type Job } from '../engine/engine-harness.js'
+import { readIndexes } from '../finding/indexes.js'
+
+const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
+const SCHEMA = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: (value: unknown) => ({ value }),
+  },
+} as never
+const STEP_WORKER = 'pikku-workflow-step-worker'
+
+/** What dead or confused workers leave behind, and what then becomes of it. */
+describe.each(CLIENTS)('what is left behind, over $client', (client) => {
+  let harness: EngineHarness
+  let letGo: () => void
+  let held: Promise<void>
+
+  beforeEach(async () => {
+    harness = await EngineHarness.open(client, { queue: true, service: LEASE })
+    held = new Promise((resolve) => {
+      letGo = resolve
+    })
+    harness.step('quick', () => 'quick', { queued: true })
+    harness.step(
+      'stuck',
+      async (_, wire) => {
+        const attempt = wire.workflowStep?.attemptCount
+        if (attempt === 1) await held
+        return attempt
+      },
+      { queued: true }
+    )
+  })
+
+  afterEach(async () => {
+    letGo()
+    await harness.close()
+  })
+
+  /** Every sweep, and the queue's work, until the run has ended. */
+  async function sweepUntilEnded(
+    runId: string,
+    service: Service = harness.service
+  ): Promise<string> {
+    const ended = new Set(['completed', 'failed'])
+    await until(async () => {
+      await service.recoverOrphanedSteps()
+      await service.relayUndispatchedSteps({ undispatchedAfterMs: 100 })
+      await service.recoverStalledRuns({ stalledAfterMs: 100 })
+      await harness.drain()
+      return ended.has((await harness.run(runId)).status)
+    })
+    return (await harness.run(runId)).status
+  }
+
+  /** A run whose queued step a worker has in hand. */
+  async function begin(workflow: string, worker: Service) {
+    const calls = harness.calls.length
+    const runId = await harness.start(workflow)
+    let job = harness.queue.take() as Job
+    while (job.queueName !== STEP_WORKER) {
+      await harness.runJob(job)
+      job = harness.queue.take() as Job
+    }
+    const working = harness.deliver(job, worker).catch(() => {})
+    await until(async () => harness.calls.length > calls)
+    return { runId, job, working }
+  }
+
+  const recovered = async (service: Service = harness.service) => {
+    let found: Awaited<
+      ReturnType<Service['recoverOrphanedSteps']>
+    >['recovered'] = []
+    await until(async () => {
+      found = (await service.recoverOrphanedSteps()).recovered
+      return found.length > 0
+    })
+    return found
+  }
+
+  test('behind an approval, a step whose dispatch was lost is dispatched', async () => {
+    harness.workflow('gated', async (workflow) => {
+      await workflow.approval('Approve', { schema: SCHEMA })
+      return workflow.do('after', 'quick', {})
+    })
+    const runId = await harness.start('gated')
+    await harness.drain()
+    expect((await harness.run(runId)).status).toBe('suspended')
+    await harness.service.approveStep(runId, 'Approve', {} as never)
+    const dead = await harness.another(LEASE)
+    const asked = Promise.withResolvers<void>()
+    vi.spyOn(harness.queue, 'add').mockImplementationOnce(() => {
+      asked.resolve()
+      return new Promise(() => {})
+    })
+    void harness.deliver(harness.queue.take() as Job, dead).catch(() => {})
+    await asked.promise
+    await dead.close()
+    expect(await sweepUntilEnded(runId)).toBe('completed')
+  })
+
+  test('behind an approval, a driver that died in a step is replaced', async () => {
+    let calls = 0
+    harness.workflow('gated', async (workflow) => {
+      await workflow.approval('Approve', { schema: SCHEMA })
+      return workflow.do('after', async () => {
+        calls++
+        if (calls === 1) await held
+        return calls
+      })
+    })
+    const runId = await harness.start('gated')
+    await harness.drain()
+    await harness.service.approveStep(runId, 'Approve', {} as never)
+    const dead = await harness.another(LEASE)
+    void harness.deliver(harness.queue.take() as Job, dead).catch(() => {})
+    await until(async () => calls === 1)
+    await dead.close()
+    expect(await sweepUntilEnded(runId)).toBe('completed')
+  })
+
+  test('a gate that somebody else went through is not kept in hand', async () => {
+    harness.workflow('gated', async (workflow) => {
+      await workflow.approval('Approve', { schema: SCHEMA })
+    })
+    const worker = await harness.another(LEASE)
+    const runId = await harness.start('gated')
+    await harness.drain(worker)
+    expect(worker['leasesHeld']).toBe(1)
+    await harness.service.approveStep(runId, 'Approve', {} as never)
+    await harness.drain()
+    expect((await harness.run(runId)).status).toBe('completed')
+    await until(async () => worker['leasesHeld'] === 0)
+  })
+
+  test('a step whose outcome could not be recorded is found while its process lives', async () => {
+    harness.workflow('w', (workflow) =>
+      workflow.do('it', 'flaky', {}, { retries: 2 })
+    )
+    let down = false
+    const real = harness.service.adapter
+    const refuse = async () => {
+      throw new RedisConnectionError('It is away')
+    }
+    const adapter: RedisAdapter = {
+      topology: real.topology,
+      client: real.client,
+      open: () => real.open(),
+      close: async () => {},
+      subscribe: (...args) => real.subscribe(...args),
+      send: (command) => (down ? refuse() : real.send(command)),
+      sendAll: (commands) => (down ? refuse() : real.sendAll(commands)),
+    }
+    const options = { keyPrefix: harness.prefix, ...LEASE, callTimeoutMs: 150 }
+    const worker = await openService(client, options, adapter)
+    harness.step(
+      'flaky',
+      (_, wire) => {
+        down = wire.workflowStep?.attemptCount === 1
+        return 'x'
+      },
+      { queued: true }
+    )
+    const runId = await harness.start('w')
+    await harness.runJob(harness.queue.take() as Job)
+    await harness.runJob(harness.queue.take() as Job, worker)
+    expect(harness.jobErrors).toHaveLength(1)
+    down = false
+    // The queue tries again: the step runs, so the message is done with.
+    await harness.drain()
+    expect(harness.queue.jobs).toEqual([])
+    expect(await sweepUntilEnded(runId)).toBe('completed')
+    await worker.close()
+  })
+
+  test('the step of a driver that lost its run is not kept in hand', async () => {
+    harness.workflow('w', (workflow) => workflow.do('it', async () => 1))
+    const runId = await harness.start('w')
+    harness.queue.jobs.length = 0
+    const loser = await harness.another(LEASE)
+    const lockKey = keysOf(harness.prefix).lockKey(runId)
+    await loser
+      .withRunLock(runId, async () => {
+        const step = await loser.insertStepState(
+          runId,
+          'it',
+          null as never,
+          null
+        )
+        await loser.setStepRunning(step.stepId)
+        const args = ['DEL', lockKey] as const
+        await harness.service.adapter.send({ key: lockKey, args })
+        await loser.setStepResult(step.stepId, 1)
+      })
+      .catch(() => {})
+    expect(await sweepUntilEnded(runId)).toBe('completed')
+  })
+
+  test("a late error of a worker that lost its step is not another's", async () => {
+    let calls = 0
+    const fail: Array<(error: Error) => void> = []
+    const finish: Array<() => void> = []
+    harness.step(
+      'slow',
+      () => {
+        calls++
+        return new Promise((resolve, reject) => {
+          finish.push(() => resolve(calls))
+          fail.push(reject)
+        })
+      },
+      { queued: true }
+    )
+    harness.workflow('w', (workflow) =>
+      workflow.do('it', 'slow', {}, { retries: 3 })
+    )
+    const paused = await harness.another(LEASE)
+    const { runId, job, working } = await begin('w', paused)
+    // Its renewals do not come: the lease runs out.
+    const { leases } = await readIndexes(harness.service, harness.prefix)
+    const index = keysOf(harness.prefix).indexKeys(runId).leases
+    await until(async () => {
+      const args = ['ZADD', index, '0', leases[0]!] as const
+      await harness.service.adapter.send({ key: index, args })
+      const sweep = await harness.service.recoverOrphanedSteps()
+      return sweep.recovered.length > 0
+    })
+    await harness.runJob(harness.queue.take() as Job)
+    const again = harness.deliver(harness.queue.take() as Job, harness.service)
+    await until(async () => calls === 2)
+    fail[0]?.(new Error('late'))
+    await working
+    await harness.runJob(job, paused)
+    expect(await harness.service.getStepState(runId, 'it')).toMatchObject({
+      status: 'running',
+      attemptCount: 2,
+    })
+    expect(calls).toBe(2)
+    finish[1]?.()
+    await again
+    expect((await harness.service.getStepState(runId, 'it')).result).toBe(2)
+  })
+
+  test.each(['fail', 'retry'] as const)(
+    "with orphans: '%s', the message of a step that failed for good runs nothing",
+    async (orphans) => {
+      const retries = orphans === 'fail' ? 3 : 0
+      harness.workflow('w', (workflow) =>
+        workflow.do('it', 'stuck', {}, { retries })
+      )
+      const worker = await harness.another(LEASE)
+      const { runId, job } = await begin('w', worker)
+      await worker.close()
+      const sweeper = await harness.another({ ...LEASE, orphans })
+      expect(await recovered(sweeper)).toMatchObject([{ outcome: 'failed' }])
+      await harness.drain()
+      expect((await harness.run(runId)).status).toBe('failed')
+      await harness.runJob(job)
+      expect(harness.count('stuck')).toBe(1)
+    }
+  )
+
+  test('a new message after a lost worker brings no attempts of its own', async () => {
+    harness.step(
+      'bad',
+      async (_, wire) => {
+        if (wire.workflowStep?.attemptCount === 1) await held
+        throw new Error('no')
+      },
+      { queued: true }
+    )
+    harness.workflow('w', (workflow) =>
+      workflow.do('it', 'bad', {}, { retries: 2 })
+    )
+    const worker = await harness.another(LEASE)
+    const { runId } = await begin('w', worker)
+    await worker.close()
+    await recovered()
+    await harness.drain()
+    expect((await harness.run(runId)).status).toBe('failed')
+    expect(await harness.service.getRunHistory(runId)).toHaveLength(3)
+  })
+
+  test.each([
+    ['retry', 'completed'],
+    ['fail', 'failed'],
+  ] as const)(
+    "a graph whose node's worker died ends: orphans '%s', %s",
+    async (orphans, end) => {
+      harness.graph('g', { it: { rpcName: 'node', retries: 2, next: [] } }, 'it')
+      let calls = 0
+      harness.step(
+        'node',
+        async () => {
+          calls++
+          if (calls === 1) await held
+          return calls
+        },
+        { queued: true }
+      )
+      const worker = await harness.another(LEASE)
+      const { runId, job } = await begin('g', worker)
+      // The queue gives the message again while the lease is still valid.
+      await harness.runJob(job)
+      await worker.close()
+      const sweeper = await harness.another({ ...LEASE, orphans })
+      expect(await sweepUntilEnded(runId, sweeper)).toBe(end)
+    }
+  )
+
+  test("a graph's node that was planned and not queued is queued by a sweep", async () => {
+    harness.graph('g', { it: { rpcName: 'quick', next: [] } }, 'it')
+    harness.queue.failure = new Error('The queue is down')
+    const runId = await harness.startFailing('g')
+    harness.queue.failure = undefined
+    const [listed] = (await readIndexes(harness.service, harness.prefix)).pending
+    expect(await sweepUntilEnded(runId || listed!)).toBe('completed')
+  })
+
+  test('a lease that cannot be looked at does not hide the others', async () => {
+    harness.workflow('w', (workflow) =>
+      workflow.do('it', 'stuck', {}, { retries: 2 })
+    )
+    const worker = await harness.another(LEASE)
+    const bad = await begin('w', worker)
+    const good = await begin('w', worker)
+    await worker.close()
+    const key = keysOf(harness.prefix).stepKey(bad.runId, 'it')
+    await harness.service.adapter.send({ key, args: ['DEL', key] })
+    await harness.service.adapter.send({ key, args: ['SET', key, 'foreign'] })
+    harness.service.startRecovery({ everyMs: 20 })
+    await until(async () => {
+      await harness.drain()
+      return (await harness.run(good.runId)).status === 'completed'
+    })
+    expect(
+      harness.warnings.some((line) => line.includes(`${bad.runId}:it`))
+    ).toBe(true)
+  })
+
+  test('the delay before the next attempt of a driver is no reason to drive it', async () => {
+    let calls = 0
+    const options = { retries: 3, retryDelay: '60s' } as never
+    harness.workflow('w', (workflow) =>
+      workflow.do(
+        'it',
+        async () => {
+          calls++
+          throw new Error('no')
+        },
+        options
+      )
+    )
+    await harness.start('w')
+    await harness.runJob(harness.queue.take() as Job)
+    expect(harness.queue.jobs[0]?.options.delay).toBe(60_000)
+    const later = Date.now() + 400
+    while (Date.now() < later) {
+      const { service } = harness
+      const stalled = await service.recoverStalledRuns({ stalledAfterMs: 50 })
+      const waiting = await service.relayUndispatchedSteps({
+        undispatchedAfterMs: 50,
+      })
+      expect([...stalled.resumed, ...waiting.redispatched]).toEqual([])
+    }
+    expect(calls).toBe(1)
+  })
+
+  test('a run with many waiting steps does not hide another one', async () => {
+    const { service } = harness
+    const wire = { type: 'test' }
+    const ids = await Promise.all(
+      [1, 2].map(() => service.createRun('x', {}, false, 'h', wire))
+    )
+    const [first, last] = ids.toSorted() as [string, string]
+    for (const name of ['1', '2', '3']) {
+      await service.insertStepState(first, name, 'quick', {})
+    }
+    await service.insertStepState(last, '1', 'quick', {})
+    const seen = new Set<string>()
+    await until(async () => {
+      const before = new Date(Date.now() - 50)
+      const found = await service['findUndispatchedSteps'](before, 2)
+      for (const { runId } of found) seen.add(runId)
+      return seen.has(last)
+    })
+  })
+
+  test('stuck runs of one partition do not hide those of another', async () => {
+    const keyPrefix = `${harness.prefix}-spread`
+    const service = await openService(client, {
+      keyPrefix,
+      ...LEASE,
+      partitions: 2,
+    })
+    const wire = { type: 'test' }
+    const ids = await Promise.all(
+      Array.from({ length: 12 }, () =>
+        service.createRun('x', {}, false, 'h', wire)
+      )
+    )
+    const seen = new Set<string>()
+    await until(async () => {
+      // As many as there are in one partition are due again each time.
+      await delay(60)
+      const before = new Date(Date.now() - 50)
+      for (const id of await service['findStalledRunIds'](before, 2)) {
+        seen.add(id)
+      }
+      return seen.size === ids.length
+    })
+    await service.close()
+  })
+})
