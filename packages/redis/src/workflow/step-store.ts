@@ -1,12 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import type { StepState, WorkflowStepOptions } from '@pikku/core/workflow'
+import type { StepState } from '@pikku/core/workflow'
 import {
   DEFAULT_STEP_RETRIES,
   WorkflowStepFunctionMismatchError,
 } from '@pikku/core/workflow'
 import {
   type Outcome,
-  RedisArgumentError,
   RedisStepConflictError,
   RedisStepNotFoundError,
   type Transition,
@@ -14,20 +12,18 @@ import {
   transitionOf,
   transitions,
 } from '@pikku/redis-core'
-import { durationMs } from './duration.js'
 import { toFields } from './hash.js'
 import { decodeJson } from './json.js'
+import {
+  type NewStep,
+  newStepFields,
+  newStepState,
+  newStepToken,
+} from './new-step.js'
 import { serializeError } from './serialized-error.js'
 import { StaleReplayError } from './stale-replay-error.js'
 import { stepFromHash } from './step-state.js'
 import { assertAccepted, type StoreContext } from './store-context.js'
-
-export interface NewStep {
-  rpcName: string | null
-  data: unknown
-  options?: WorkflowStepOptions | undefined
-  fromStepName?: string | undefined
-}
 
 /** Steps: one hash each, and one transition for each change. */
 export class StepStore {
@@ -47,7 +43,7 @@ export class StepStore {
     step: NewStep
   ): Promise<StepState> {
     const { keys, writer, encode } = this.#context
-    const stepId = keys.stepId(runId, stepName, token())
+    const stepId = keys.stepId(runId, stepName, newStepToken())
     const fields = newStepFields(runId, stepName, step, encode)
     if (!writer.isNew(runId, stepName)) {
       const insert = transitionOf(
@@ -289,53 +285,4 @@ export class StepStore {
         `a late ${what} is ignored`
     )
   }
-}
-
-/** A step as it is when it was just added. Times are this process's own. */
-function newStepState(
-  stepId: string,
-  { rpcName, options, fromStepName }: NewStep
-): StepState {
-  const now = new Date()
-  return {
-    stepId,
-    status: 'pending',
-    rpcName,
-    attemptCount: 1,
-    retries: options?.retries,
-    retryDelay: options?.retryDelay?.toString(),
-    fromStepName,
-    createdAt: now,
-    updatedAt: now,
-  }
-}
-
-function newStepFields(
-  runId: string,
-  stepName: string,
-  { rpcName, data, options, fromStepName }: NewStep,
-  encode: StoreContext['encode']
-): string[] {
-  const retries = options?.retries
-  if (retries !== undefined && !Number.isInteger(retries)) {
-    throw new RedisArgumentError(
-      `Step '${stepName}' of run '${runId}': retries must be a whole number, ` +
-        `not ${String(retries)}`
-    )
-  }
-  const fields: Record<string, string | undefined> = {
-    rpcName: rpcName ?? undefined,
-    data: encode(data, `The input of step '${stepName}' of run '${runId}'`),
-    retries: retries?.toString(),
-    retryDelay: options?.retryDelay?.toString(),
-    retryDelayMs: durationMs(options?.retryDelay)?.toString(),
-    fromStepName,
-  }
-  return Object.entries(fields).flatMap(([field, value]) =>
-    value === undefined || value === '' ? [] : [field, value]
-  )
-}
-
-function token(): string {
-  return randomBytes(12).toString('base64url')
 }

@@ -120,7 +120,7 @@ describe.each(CLIENTS)('a failover by sentinels over $client', (client) => {
       // The new master knows nothing of this lock: somebody else gets it.
       await other.withRunLock(runId, async () => {
         await expect(
-          service.setStepResult(stepId, 'too late')
+          service.setStepError(stepId, new Error('too late'))
         ).rejects.toBeInstanceOf(RedisLockLostError)
         await other.setStepResult(stepId, 'in time')
       })

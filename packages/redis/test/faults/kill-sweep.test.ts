@@ -18,9 +18,13 @@ interface Order {
   readonly effects: Effect[]
 }
 
-describe.each(CLIENTS)(
-  'a worker killed at any point over $client',
-  (client) => {
+const CASES = CLIENTS.flatMap((client) =>
+  [true, false].map((pipelining) => ({ ...client, pipelining }))
+)
+
+describe.each(CASES)(
+  'a worker killed at any point over $client, pipelining: $pipelining',
+  ({ pipelining, ...client }) => {
     const prefix = uniquePrefix()
     const orders = new Map<string, Order>()
     let service: Service
@@ -35,7 +39,7 @@ describe.each(CLIENTS)(
       setup = {
         client: client.client,
         url,
-        service: { keyPrefix: prefix, lock: LOCK },
+        service: { keyPrefix: prefix, lock: LOCK, pipelining },
       }
       finisher = await OrderWorker.start(setup, record)
     })
@@ -174,7 +178,9 @@ describe.each(CLIENTS)(
         }
       }
       await Promise.all(Array.from({ length: LANES }, lane))
-      console.log(`${client.client}: ${deaths.length} kills`)
+      console.log(
+        `${client.client}, pipelining ${pipelining}: ${deaths.length} kills`
+      )
       expect(deaths.length).toBeGreaterThanOrEqual(100)
     }, 300_000)
   }

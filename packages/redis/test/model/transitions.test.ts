@@ -190,6 +190,66 @@ describe('transitions in any order, some at once', () => {
     return undefined
   }
 
+  /** Whether the indexes hold the run and its steps as the sweeps need them. */
+  async function expectIndexed(model: RunModel, runId: string) {
+    const keys = keysOf(prefix)
+    const { idle, pending, leases } = keys.indexKeys(runId)
+    const has = async (index: string, member: string) =>
+      (await raw.command('ZSCORE', index, member)) !== null
+    const steps = STEPS.flatMap((name) => model.step(name) ?? [])
+    const inState = (...states: string[]) =>
+      steps.filter(({ status }) => states.includes(status))
+    const runs = model.status === 'running'
+    const waits = runs && inState('pending').length > 0
+    expect(await has(pending, runId), 'pending').toBe(waits)
+    const rests = inState('running', 'scheduled').length === 0
+    // A run that was just resumed is watched whatever its steps do.
+    if (!runs || rests) expect(await has(idle, runId), 'idle').toBe(runs)
+    for (const { stepName, status, attemptCount } of steps) {
+      const lease = keys.stepLease(runId, stepName, attemptCount)
+      expect(await has(leases, lease), lease).toBe(status === 'running')
+    }
+  }
+
+  test('in the run lock, as if each were waited for', async () => {
+    let transitions = 0
+    const property = fc.asyncProperty(
+      fc.array(batch, { minLength: 10, maxLength: 10 }),
+      async (batches) => {
+        const [first] = services as [Service]
+        const wire = { type: 'test' }
+        const runId = await first.createRun('wf', {}, false, 'h', wire)
+        const model = new RunModel()
+        for (const [i, batch] of batches.entries()) {
+          const service = services[i % services.length]!
+          await service.withRunLock(runId, async () => {
+            const steps = (await service['listStepStates'](runId)) ?? []
+            const ids = new Map(steps.map((step) => [step.stepName, step.stepId]))
+            for (const { name, ...command } of batch) {
+              // What is wrong with a step that is not there comes later here.
+              const onStep = STEPS.find((step) => name.includes(` ${step}`))
+              if (onStep && !name.startsWith('insert') && !ids.has(onStep)) {
+                continue
+              }
+              const answer = command
+                .store({ service, runId, ids })
+                .catch((error: Error) => error.name)
+              expect(await answer, name).toBe(command.model(model))
+              transitions++
+            }
+          })
+          const { seen } = await look(runId)
+          expect(seen).toEqual(visible(model))
+        }
+        await expectIndexed(model, runId)
+        await expectStepsAgreeWithHistory(raw, keysOf(prefix), runId)
+      }
+    )
+    await fc.assert(property, { numRuns: 300, endOnFailure: false })
+    console.log(`${transitions} transitions in the run lock`)
+    expect(transitions).toBeGreaterThanOrEqual(3_000)
+  }, 120_000)
+
   test('end as if they had come one after the other', async () => {
     let transitions = 0
     let together = 0
@@ -220,9 +280,11 @@ describe('transitions in any order, some at once', () => {
         }
         model = next
         ids = known
+        if (transitions % 5 === 0) await expectIndexed(model, runId)
         transitions += batch.length
         if (batch.length > 1) together += batch.length
       }
+      await expectIndexed(model, runId)
       await expectStepsAgreeWithHistory(raw, keysOf(prefix), runId)
     })
     await fc.assert(property, { numRuns: SEQUENCES, endOnFailure: false })

@@ -9,7 +9,7 @@
 
 transitions['set-run-state'] = function(run, _, _, args)
   if #run.variables == 0 then
-    redis.call('HLEN', STATE)
+    redis.call('HEXISTS', STATE, args[1])
   end
   run.variables[#run.variables + 1] = args[1]
   run.variables[#run.variables + 1] = args[2]
