@@ -1,0 +1,140 @@
+import { findRedis, RawConnection } from '@pikku/redis-testing'
+import { BenchProcess } from './bench-process.ts'
+import type { Contender } from './contenders.ts'
+import type { Request } from './protocol.ts'
+import type { Sample, Settings, Target } from './scenario.ts'
+import { infoField } from './server-meter.ts'
+import { rotated } from './statistics.ts'
+
+/** The prefix that an application has which chooses none. */
+export const KEY_PREFIX = 'workflows'
+
+export interface Turns {
+  readonly scenario: string
+  readonly cases: readonly string[]
+  contenders(name: string): readonly Contender[]
+  /** @default one for each round of the settings */
+  readonly rounds?: number
+  /**
+   * Puts the server into the state that the case is about. Without it, every
+   * sample is taken on an empty server.
+   */
+  prepare?(name: string): Promise<Record<string, string>>
+}
+
+/** The server, the processes, and the order in which everybody is measured. */
+export class Lab {
+  readonly settings: Settings
+  readonly target: Target
+  readonly serverVersion: string
+  readonly log: (line: string) => void
+  readonly raw: RawConnection
+  readonly #stop: () => Promise<void>
+  readonly #processes = new Map<string, BenchProcess>()
+
+  private constructor(
+    settings: Settings,
+    log: (line: string) => void,
+    url: string,
+    raw: RawConnection,
+    serverVersion: string,
+    stop: () => Promise<void>
+  ) {
+    this.settings = settings
+    this.log = log
+    this.target = { urls: [url], cluster: false }
+    this.raw = raw
+    this.serverVersion = serverVersion
+    this.#stop = stop
+  }
+
+  static async open(
+    settings: Settings,
+    log: (line: string) => void
+  ): Promise<Lab> {
+    const redis = await findRedis({ log })
+    log(redis.description)
+    const raw = await RawConnection.open(redis.url)
+    const isEmpty = !String(await raw.command('INFO', 'keyspace')).includes(
+      'keys='
+    )
+    if (redis.kind === 'url' && !isEmpty) {
+      await raw.close()
+      throw new Error(
+        'REDIS_URL has data, and this flushes its server again and again'
+      )
+    }
+    const info = String(await raw.command('INFO', 'server'))
+    const valkey = infoField(info, 'valkey_version')
+    const version = valkey
+      ? `Valkey ${valkey}`
+      : `Redis ${infoField(info, 'redis_version')}`
+    return new Lab(settings, log, redis.url, raw, version, () => redis.stop())
+  }
+
+  /** Takes turns: each round measures every contender once, case by case. */
+  async inTurns(turns: Turns): Promise<Sample[]> {
+    const { rounds = this.settings.rounds } = turns
+    const samples: Sample[] = []
+    for (const name of turns.cases) {
+      await this.flush()
+      const facts = (await turns.prepare?.(name)) ?? {}
+      for (let round = 0; round < rounds; round++) {
+        for (const contender of rotated(turns.contenders(name), round)) {
+          if (!turns.prepare) await this.flush()
+          const { id } = contender
+          const request = this.request(turns.scenario, id, name, facts)
+          const process = await this.process(id)
+          const values = await process.measure(request)
+          samples.push({ case: name, contender: id, values })
+        }
+        this.log(`${turns.scenario}, ${name}: round ${round + 1} of ${rounds}`)
+      }
+    }
+    return samples
+  }
+
+  request(
+    scenario: string,
+    contender: string,
+    name: string,
+    facts: Record<string, string> = {}
+  ): Request {
+    const { settings, target } = this
+    const keyPrefix = KEY_PREFIX
+    return {
+      scenario,
+      contender,
+      target,
+      keyPrefix,
+      case: name,
+      settings,
+      facts,
+    }
+  }
+
+  async flush(): Promise<void> {
+    await this.raw.command('FLUSHALL', 'SYNC')
+  }
+
+  /** A process that measures nothing but one contender. */
+  async process(name: string): Promise<BenchProcess> {
+    const process = this.#processes.get(name) ?? (await BenchProcess.start())
+    this.#processes.set(name, process)
+    return process
+  }
+
+  /** Ends the measuring processes: the next scenario has fresh ones. */
+  async stopProcesses(): Promise<void> {
+    const processes = [...this.#processes.values()]
+    this.#processes.clear()
+    await Promise.all(processes.map((process) => process.stop()))
+  }
+
+  async close(): Promise<void> {
+    await this.stopProcesses()
+    await this.flush()
+    await this.raw.close()
+    await this.#stop()
+  }
+}

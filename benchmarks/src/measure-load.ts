@@ -1,0 +1,30 @@
+import type { Driver } from './driver.ts'
+import { type Load, runFor } from './load.ts'
+import type { Bench } from './scenario.ts'
+import { ServerMeter } from './server-meter.ts'
+
+export interface MeasuredLoad extends Load {
+  /** CPU time of this process, in seconds. */
+  readonly clientCpu: number
+  /** CPU time of all servers, in seconds. */
+  readonly serverCpu: number
+}
+
+export async function measureLoad(
+  bench: Bench,
+  driver: Driver,
+  lanes: number
+): Promise<MeasuredLoad> {
+  const { warmupMs, measureMs } = bench.settings
+  const server = await ServerMeter.open(bench.target.urls)
+  await runFor(driver, lanes, warmupMs)
+  await bench.begin()
+  const serverBefore = await server.cpuSeconds()
+  const clientBefore = process.cpuUsage()
+  const load = await runFor(driver, lanes, measureMs)
+  const client = process.cpuUsage(clientBefore)
+  const serverCpu = (await server.cpuSeconds()) - serverBefore
+  await server.close()
+  const clientCpu = (client.user + client.system) / 1e6
+  return { ...load, clientCpu, serverCpu }
+}
