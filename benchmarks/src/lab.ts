@@ -113,8 +113,14 @@ export class Lab {
     }
   }
 
-  async flush(): Promise<void> {
-    await this.raw.command('FLUSHALL', 'SYNC')
+  /** Empties the servers: by default this lab's own. */
+  async flush(target: Target = this.target): Promise<void> {
+    for (const url of target.urls) {
+      const raw = url === this.target.urls[0] ? this.raw : undefined
+      const connection = raw ?? (await RawConnection.open(url))
+      await connection.command('FLUSHALL', 'SYNC')
+      if (!raw) await connection.close()
+    }
   }
 
   /** A process that measures nothing but one contender. */

@@ -31,6 +31,7 @@ function section(result: Result): string[] {
         result.rows.filter((row) => row.metric === id)
       )
     ),
+    ...notes(scenario.notes?.(result.rows) ?? []),
     describe(environment, settings.rounds),
   ]
 }
@@ -63,6 +64,10 @@ function table(metric: Metric, rows: readonly Row[]): string[] {
       .map((cells) => `| ${cells.join(' | ')} |`)
       .join('\n'),
   ]
+}
+
+function notes(lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [lines.map((line) => `- ${line}`).join('\n')]
 }
 
 function describe(environment: Environment, rounds: number): string {

@@ -72,4 +72,6 @@ export interface Scenario {
   measure?(bench: Bench): Promise<Values>
   /** Rows that follow from others. */
   derive?(rows: readonly Row[]): Row[]
+  /** What there is to say about the rows, a line each. */
+  notes?(rows: readonly Row[]): string[]
 }
