@@ -21,6 +21,10 @@ export class BenchProcess {
     return process
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   /** @param allWarm Resolves when the measuring may begin. */
   async measure(
     request: Request,

@@ -49,15 +49,19 @@ async function openEngine(
     }
     return { steps }
   })
-  const { service, close } = await openStore(contender, target, keyPrefix)
+  const open = () => openStore(contender, target, keyPrefix)
+  const store = await open()
   const input = { order: 'A-1', customer: 7 }
   return {
     steps,
     run: async () => {
+      // In memory a step is found by looking at all steps of all runs, so each
+      // run gets a store of its own: it stands for the engine and nothing else.
+      const { service } = contender.kind === 'memory' ? await open() : store
       const options = { inline: true }
       await service.startWorkflow('order', input, WIRE, NO_RPC, options)
     },
-    close,
+    close: () => store.close(),
   }
 }
 

@@ -13,6 +13,8 @@ export interface Environment {
   readonly memoryGiB: number
   /** Of the last minute, when the run began: what else the machine did. */
   readonly loadAverage: number
+  /** Who runs on which cores. */
+  readonly pinning: string
   readonly system: string
   readonly node: string
   readonly server: string
@@ -20,7 +22,7 @@ export interface Environment {
   readonly packages: Record<string, string>
 }
 
-export function readEnvironment(server: string): Environment {
+export function readEnvironment(server: string, pinning: string): Environment {
   const published = manifestOf('@pikku/redis-published')
   const { node } = process.versions
   return {
@@ -30,6 +32,7 @@ export function readEnvironment(server: string): Environment {
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     loadAverage: Math.round(loadavg()[0]! * 100) / 100,
+    pinning,
     system: `${platform()} ${release()}`,
     node,
     server,

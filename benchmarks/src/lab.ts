@@ -1,6 +1,7 @@
 import { findRedis, RawConnection } from '@pikku/redis-testing'
 import { BenchProcess } from './bench-process.ts'
 import type { Contender } from './contenders.ts'
+import { Pinning } from './pinning.ts'
 import type { Request } from './protocol.ts'
 import type { Sample, Settings, Target } from './scenario.ts'
 import { infoField } from './server-meter.ts'
@@ -22,29 +23,39 @@ export interface Turns {
   prepare?(name: string): Promise<Record<string, string>>
 }
 
+interface Server {
+  readonly url: string
+  readonly raw: RawConnection
+  readonly version: string
+  readonly pinning: Pinning | undefined
+  stop(): Promise<void>
+}
+
 /** The server, the processes, and the order in which everybody is measured. */
 export class Lab {
   readonly settings: Settings
   readonly target: Target
   readonly serverVersion: string
+  /** Who runs on which cores, for the report. */
+  readonly cores: string
   readonly log: (line: string) => void
   readonly raw: RawConnection
+  readonly #pinning: Pinning | undefined
   readonly #stop: () => Promise<void>
   readonly #processes = new Map<string, BenchProcess>()
 
   private constructor(
     settings: Settings,
     log: (line: string) => void,
-    url: string,
-    raw: RawConnection,
-    serverVersion: string,
-    stop: () => Promise<void>
+    { url, raw, version, pinning, stop }: Server
   ) {
     this.settings = settings
     this.log = log
     this.target = { urls: [url], cluster: false }
     this.raw = raw
-    this.serverVersion = serverVersion
+    this.serverVersion = version
+    this.#pinning = pinning
+    this.cores = pinning?.description ?? 'nobody has cores of their own'
     this.#stop = stop
   }
 
@@ -69,7 +80,14 @@ export class Lab {
     const version = valkey
       ? `Valkey ${valkey}`
       : `Redis ${infoField(info, 'redis_version')}`
-    return new Lab(settings, log, redis.url, raw, version, () => redis.stop())
+    const isOwn = redis.kind === 'path' || redis.kind === 'private-copy'
+    const mayPin = isOwn && settings.pinned
+    const pinning = mayPin
+      ? await Pinning.start(Number(infoField(info, 'process_id')))
+      : undefined
+    const { url } = redis
+    const stop = () => redis.stop()
+    return new Lab(settings, log, { url, raw, version, pinning, stop })
   }
 
   /** Takes turns: each round measures every contender once, case by case. */
@@ -123,11 +141,29 @@ export class Lab {
     }
   }
 
-  /** A process that measures nothing but one contender. */
-  async process(name: string): Promise<BenchProcess> {
-    const process = this.#processes.get(name) ?? (await BenchProcess.start())
-    this.#processes.set(name, process)
+  /**
+   * A process that measures nothing but one contender.
+   *
+   * @param anywhere Whether it may use all cores: see {@link spreadOut}.
+   */
+  async process(name: string, anywhere = false): Promise<BenchProcess> {
+    const key = anywhere ? `${name}, anywhere` : name
+    const known = this.#processes.get(key)
+    if (known) return known
+    const process = await BenchProcess.start()
+    this.#processes.set(key, process)
+    if (!anywhere) await this.#pinning?.client(process.pid)
     return process
+  }
+
+  /** Nobody has cores of their own while the body runs. */
+  async spreadOut<T>(body: () => Promise<T>): Promise<T> {
+    await this.#pinning?.release()
+    try {
+      return await body()
+    } finally {
+      await this.#pinning?.restore()
+    }
   }
 
   /** Ends the measuring processes: the next scenario has fresh ones. */

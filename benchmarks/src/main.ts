@@ -14,6 +14,7 @@ ${SCENARIOS.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join('\n')
 Options:
   --quick          a smoke run: it shows that everything works, nothing else
   --rounds <n>     how often everybody takes a turn
+  --unpinned       leaves it to the kernel who runs on which core
   --keys <n>       how many other keys 'reads' goes up to (1000000)
   --out <folder>   where the results go (benchmarks/results; a smoke run's go
                    to a temporary folder)
@@ -24,6 +25,7 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
+    unpinned: { type: 'boolean', default: false },
     keys: { type: 'string' },
     out: { type: 'string' },
     help: { type: 'boolean', default: false },

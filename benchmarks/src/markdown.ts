@@ -71,13 +71,14 @@ function notes(lines: readonly string[]): string[] {
 }
 
 function describe(environment: Environment, rounds: number): string {
-  const { date, commit, cpu, cores, memoryGiB, loadAverage } = environment
+  const { date, commit, cpu, cores, memoryGiB, pinning, loadAverage } =
+    environment
   const packages = Object.entries(environment.packages)
     .map(([name, version]) => `${name} ${version}`)
     .join(', ')
   return (
     `_${rounds} rounds on ${date.slice(0, 10)}, commit ${commit}. ${cores} cores ` +
-    `of ${cpu}, ${memoryGiB} GiB, load ${loadAverage} at the start; ` +
+    `of ${cpu} (${pinning}), ${memoryGiB} GiB, load ${loadAverage} at the start; ` +
     `${environment.system}, Node ${environment.node}, ${environment.server}; ` +
     `${packages}._`
   )
@@ -87,12 +88,12 @@ function times(ratio: number | undefined): string {
   return ratio === undefined ? '' : `× ${format(ratio)}`
 }
 
-/** Three digits that count, and thin groups of thousands. */
+/** Two or three digits that count, and spaces between thousands. */
 export function format(value: number): string {
   const size = Math.abs(value)
   if (size >= 1_000) {
     return Math.round(value).toLocaleString('en').replaceAll(',', ' ')
   }
-  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3
-  return Number(value.toFixed(digits)).toString()
+  const text = size < 1 ? value.toPrecision(2) : value.toPrecision(3)
+  return Number(text).toString()
 }

@@ -19,7 +19,7 @@ export async function runScenarios(
   }
   const lab = await Lab.open(settings, log)
   try {
-    const environment = readEnvironment(lab.serverVersion)
+    const environment = readEnvironment(lab.serverVersion, lab.cores)
     const results: Result[] = []
     for (const scenario of scenarios) {
       const samples = await scenario.collect(lab)

@@ -7,6 +7,8 @@ export interface Settings {
   readonly rounds: number
   readonly warmupMs: number
   readonly measureMs: number
+  /** Whether server and clients have cores of their own, where that works. */
+  readonly pinned: boolean
   /** The most other keys that `reads` puts beside a run. */
   readonly keys: number
 }

@@ -6,10 +6,12 @@ const QUICK = { rounds: 1, warmupMs: 50, measureMs: 100, keys: 1_000 }
 
 export function settingsOf({
   quick = false,
+  unpinned = false,
   rounds,
   keys,
 }: {
   quick?: boolean
+  unpinned?: boolean
   rounds?: string | undefined
   keys?: string | undefined
 }): Settings {
@@ -17,6 +19,7 @@ export function settingsOf({
   return {
     ...defaults,
     quick,
+    pinned: !unpinned,
     ...(rounds !== undefined && { rounds: count('rounds', rounds) }),
     ...(keys !== undefined && { keys: count('keys', keys) }),
   }

@@ -34,23 +34,7 @@ only wait for each other, and the notes say which case that is.`,
   },
   headline: 'stepsPerSecond',
 
-  async collect(lab) {
-    const samples: Sample[] = []
-    for (const masters of lab.settings.quick ? QUICK_MASTERS : MASTERS) {
-      if (masters === 0) {
-        samples.push(...(await onServers(lab, lab.target, masters)))
-        continue
-      }
-      const cluster = await RedisCluster.start({ masters, args: ANNOUNCED })
-      try {
-        const target = { urls: cluster.urls, cluster: true }
-        samples.push(...(await onServers(lab, target, masters)))
-      } finally {
-        await cluster.stop()
-      }
-    }
-    return samples
-  },
+  collect: (lab) => lab.spreadOut(() => collectAll(lab)),
 
   async measure(bench) {
     const driver = await openDriver(bench)
@@ -64,8 +48,26 @@ only wait for each other, and the notes say which case that is.`,
       .filter(({ metric }) => metric === 'stepsPerSecond')
       .map(
         (row) =>
-          `${row.case}, ${contenderOf(row.contender).label}: ${saturated(row, rows)}`
+          `${row.case}, ${contenderOf(row.contender).label}: busy is ${saturated(row, rows)}`
       ),
+}
+
+async function collectAll(lab: Lab): Promise<Sample[]> {
+  const samples: Sample[] = []
+  for (const masters of lab.settings.quick ? QUICK_MASTERS : MASTERS) {
+    if (masters === 0) {
+      samples.push(...(await onServers(lab, lab.target, masters)))
+      continue
+    }
+    const cluster = await RedisCluster.start({ masters, args: ANNOUNCED })
+    try {
+      const target = { urls: cluster.urls, cluster: true }
+      samples.push(...(await onServers(lab, target, masters)))
+    } finally {
+      await cluster.stop()
+    }
+  }
+  return samples
 }
 
 async function onServers(
@@ -107,7 +109,7 @@ async function measureTogether(
 ): Promise<Values> {
   const workers = await Promise.all(
     Array.from({ length: count }, (_, i) =>
-      lab.process(i === 0 ? contender : `${contender} ${i}`)
+      lab.process(`${contender} ${i}`, true)
     )
   )
   const { promise: allWarm, resolve } = Promise.withResolvers<void>()
