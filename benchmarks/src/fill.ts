@@ -6,7 +6,7 @@ import type { Target } from './scenario.ts'
 import { openStore } from './store.ts'
 
 /** About what a key of this filling takes, the table's growth included. */
-export const BYTES_PER_KEY = 200
+const BYTES_PER_KEY = 200
 const BATCH = 10_000
 const RUNS_AT_ONCE = 100
 

@@ -8,7 +8,7 @@ import { infoField } from './server-meter.ts'
 import { rotated } from './statistics.ts'
 
 /** The prefix that an application has which chooses none. */
-export const KEY_PREFIX = 'workflows'
+const KEY_PREFIX = 'workflows'
 
 export interface Turns {
   readonly scenario: string

@@ -2,7 +2,7 @@ import type { Settings } from './scenario.ts'
 
 /** A run that is meant, and one that only shows that everything works. */
 const FULL = { rounds: 7, warmupMs: 1_000, measureMs: 2_000, keys: 1_000_000 }
-const QUICK = { rounds: 1, warmupMs: 50, measureMs: 100, keys: 1_000 }
+const QUICK = { rounds: 1, warmupMs: 20, measureMs: 50, keys: 1_000 }
 
 export function settingsOf({
   quick = false,

@@ -37,7 +37,12 @@ describe('a smoke run of everything', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'pikku-bench-smoke-'))
     // Never somebody's server: this flushes it.
-    const env = { ...process.env, REDIS_URL: undefined }
+    const { REDIS_BACKEND: backend, ...others } = process.env
+    const env = {
+      ...others,
+      REDIS_URL: undefined,
+      ...(backend !== 'url' && { REDIS_BACKEND: backend }),
+    }
     const args = [MAIN, '--quick', '--out', folder]
     ;({ stdout } = await execute(process.execPath, args, { env }))
   }, 180_000)
