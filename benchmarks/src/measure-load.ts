@@ -1,3 +1,4 @@
+import { cpus } from 'node:os'
 import type { Driver } from './driver.ts'
 import { type Load, runFor } from './load.ts'
 import type { Bench } from './scenario.ts'
@@ -8,6 +9,8 @@ export interface MeasuredLoad extends Load {
   readonly clientCpu: number
   /** CPU time of all servers, in seconds. */
   readonly serverCpu: number
+  /** CPU time that was not idle, whoever had it, in seconds. */
+  readonly machineCpu: number
 }
 
 export async function measureLoad(
@@ -20,11 +23,18 @@ export async function measureLoad(
   await runFor(driver, lanes, warmupMs)
   await bench.begin()
   const serverBefore = await server.cpuSeconds()
+  const idleBefore = idleSeconds()
   const clientBefore = process.cpuUsage()
   const load = await runFor(driver, lanes, measureMs)
   const client = process.cpuUsage(clientBefore)
+  const idle = idleSeconds() - idleBefore
   const serverCpu = (await server.cpuSeconds()) - serverBefore
   await server.close()
   const clientCpu = (client.user + client.system) / 1e6
-  return { ...load, clientCpu, serverCpu }
+  const machineCpu = Math.max(0, load.seconds * cpus().length - idle)
+  return { ...load, clientCpu, serverCpu, machineCpu }
+}
+
+function idleSeconds(): number {
+  return cpus().reduce((sum, { times }) => sum + times.idle, 0) / 1_000
 }

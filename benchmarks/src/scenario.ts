@@ -68,6 +68,8 @@ export interface Scenario {
   readonly metrics: Record<string, Metric>
   /** The metric of the chart. */
   readonly headline: string
+  /** Whether the chart compares cases with each other, not only contenders. */
+  readonly sharedScale?: boolean
   /** Collects the samples of all rounds. */
   collect(lab: Lab): Promise<Sample[]>
   /** Takes one sample. */

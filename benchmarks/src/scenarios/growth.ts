@@ -29,10 +29,12 @@ only wait for each other, and the notes say which case that is.`,
     stepsPerSecond: { label: 'steps/s of all', unit: '/s', better: 'higher' },
     clientCores: { label: 'cores of all clients', unit: '', better: 'lower' },
     serverCores: { label: 'cores of all servers', unit: '', better: 'lower' },
+    machineCores: { label: 'cores that were busy', unit: '', better: 'lower' },
     clientCpuUs: { label: 'client CPU a step', unit: 'µs', better: 'lower' },
     serverCpuUs: { label: 'server CPU a step', unit: 'µs', better: 'lower' },
   },
   headline: 'stepsPerSecond',
+  sharedScale: true,
 
   collect: (lab) => lab.spreadOut(() => collectAll(lab)),
 
@@ -75,7 +77,8 @@ async function onServers(
   target: Target,
   masters: number
 ): Promise<Sample[]> {
-  const where = masters === 0 ? 'one server' : `${masters} master(s)`
+  const where =
+    masters === 0 ? 'one server' : countOf(masters, 'master', 'masters')
   const { settings } = lab
   // A third of the rounds, at least one: there are many cases.
   const rounds = Math.ceil(settings.rounds / 3)
@@ -85,7 +88,7 @@ async function onServers(
   )
   const samples: Sample[] = []
   for (const processes of settings.quick ? QUICK_PROCESSES : PROCESSES) {
-    const name = `${where}, ${processes} process(es)`
+    const name = `${where}, ${countOf(processes, 'process', 'processes')}`
     for (let round = 0; round < rounds; round++) {
       for (const { id } of rotated(participants, round)) {
         await lab.flush(target)
@@ -130,13 +133,20 @@ async function measureTogether(
   // Each of them asked the same servers.
   const serverCores =
     sum((load) => load['serverCpu']! / load['seconds']!) / count
+  const machineCores =
+    sum((load) => load['machineCpu']! / load['seconds']!) / count
   return {
     stepsPerSecond,
     clientCores,
     serverCores,
+    machineCores,
     clientCpuUs: (clientCores * 1e6) / stepsPerSecond,
     serverCpuUs: (serverCores * 1e6) / stepsPerSecond,
   }
+}
+
+function countOf(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`
 }
 
 function saturated(row: Row, rows: readonly Row[]): string {
@@ -150,9 +160,7 @@ function saturated(row: Row, rows: readonly Row[]): string {
   const processes = Number(/(\d+) process/.exec(row.case)?.[1])
   const masters = Number(/(\d+) master/.exec(row.case)?.[1] ?? 1)
   const busy = [
-    ...(of('clientCores') + of('serverCores') >= BUSY * cpus().length
-      ? ['the machine']
-      : []),
+    ...(of('machineCores') >= BUSY * cpus().length ? ['the machine'] : []),
     ...(of('serverCores') >= BUSY * masters ? ["the servers' cores"] : []),
     ...(of('clientCores') >= BUSY * processes ? ["the clients' cores"] : []),
   ]

@@ -23,6 +23,7 @@ differ by what the server needs for the table of all keys.`,
     keys: { label: 'keys a run', unit: '', better: 'lower' },
   },
   headline: 'bytes',
+  sharedScale: true,
 
   async collect(lab) {
     const samples = await lab.inTurns({
