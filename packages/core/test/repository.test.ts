@@ -92,6 +92,21 @@ describe('the repository', () => {
     expect(wrong).toEqual([])
   })
 
+  test('benchmarks use public entry points only', () => {
+    const wrong = FILES.filter((file) =>
+      file.startsWith('benchmarks/')
+    ).flatMap((file) =>
+      importsOf(file)
+        .filter((specifier) => !specifier.startsWith('.'))
+        .filter((specifier) => /\/(src|dist)(\/|$)/.test(specifier))
+        .map((specifier) => `${file}: ${specifier}`)
+    )
+    const outside = FILES.filter((file) =>
+      file.startsWith('benchmarks/')
+    ).filter((file) => /from '(\.\.\/)+packages/.test(read(file)))
+    expect([...wrong, ...outside]).toEqual([])
+  })
+
   test('no source file passes 400 lines', () => {
     const long = FILES.map((file) => ({
       file,
