@@ -73,7 +73,8 @@ const MOST_LISTED = 12
 export function listed(keys: readonly string[]): string {
   if (keys.length === 0) return ''
   const shown = keys.slice(0, MOST_LISTED).map((key) => `'${key}'`)
-  if (keys.length > shown.length) shown.push(`${keys.length - shown.length} more`)
+  if (keys.length > shown.length)
+    shown.push(`${keys.length - shown.length} more`)
   const names = shown.join(', ')
   return ` of ${keys.length === 1 ? 'key' : 'keys'} ${names}`
 }

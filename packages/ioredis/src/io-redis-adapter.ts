@@ -91,7 +91,9 @@ export class IoRedisAdapter implements RedisAdapter {
     }
     if (commands.length === 0) return []
     const pipeline = this.client.pipeline()
-    for (const { args: [name, ...args] } of commands) {
+    for (const {
+      args: [name, ...args],
+    } of commands) {
       pipeline.call(name, args)
     }
     try {

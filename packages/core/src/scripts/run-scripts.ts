@@ -8,7 +8,12 @@ import runLib from './lib/run.lua'
 import saveLib from './lib/save.lua'
 import stepLib from './lib/step.lua'
 import list from './list-runs.lua'
-import { type Outcome, parseList, parseOutcome, type Refusal } from './outcome.js'
+import {
+  type Outcome,
+  parseList,
+  parseOutcome,
+  type Refusal,
+} from './outcome.js'
 import recover from './recover-step.lua'
 import { runScriptKeys } from './run-keys.js'
 import type { Transition } from './transition.js'

@@ -42,14 +42,15 @@ export const scheduleStep = define('scheduleStep', schedule, ['stepId'])
 export const startStep = define('startStep', start, ['stepId', 'leaseMs'], {
   durable,
 })
-export const succeedStep = define('succeedStep', succeed, ['stepId', 'result'], {
-  durable,
-})
-export const failStep = define('failStep', fail, [
-  'stepId',
-  'error',
-  'attempt',
-])
+export const succeedStep = define(
+  'succeedStep',
+  succeed,
+  ['stepId', 'result'],
+  {
+    durable,
+  }
+)
+export const failStep = define('failStep', fail, ['stepId', 'error', 'attempt'])
 export const retryStep = define(
   'retryStep',
   retry,

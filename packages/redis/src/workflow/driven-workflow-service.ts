@@ -1,4 +1,7 @@
-import { PikkuWorkflowService, type WorkflowRunWire } from '@pikku/core/workflow'
+import {
+  PikkuWorkflowService,
+  type WorkflowRunWire,
+} from '@pikku/core/workflow'
 import { RedisLockLostError, RedisLockTimeoutError } from '@pikku/redis-core'
 import { hasQueue, isGraph, isQueued, offerQueue } from './engine-state.js'
 import type { NamedStep } from './history-store.js'

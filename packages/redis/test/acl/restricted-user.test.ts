@@ -1,12 +1,7 @@
 import { RedisReplyError } from '@pikku/redis'
 import { RawConnection } from '@pikku/redis-testing'
 import { describe, expect, inject, test } from 'vitest'
-import {
-  CLIENTS,
-  openRunService,
-  openService,
-  testPrefix,
-} from '../clients.js'
+import { CLIENTS, openRunService, openService, testPrefix } from '../clients.js'
 
 describe.each(CLIENTS)('a restricted user over $client', (client) => {
   test('who uses another prefix than its own is told so at init()', async () => {

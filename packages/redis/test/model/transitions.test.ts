@@ -224,7 +224,13 @@ describe('transitions in any order, some at once', () => {
           const service = services[i % services.length]!
           await service.withRunLock(runId, async () => {
             const steps = (await service['listStepStates'](runId)) ?? []
-            const ids = new Map(steps.map((step) => [step.stepName, step.stepId]))
+            // A run that was suspended goes on when it is driven.
+            if (model.status === 'suspended') {
+              model.updateStatus('running', undefined)
+            }
+            const ids = new Map(
+              steps.map((step) => [step.stepName, step.stepId])
+            )
             for (const { name, ...command } of batch) {
               // What is wrong with a step that is not there comes later here.
               const onStep = STEPS.find((step) => name.includes(` ${step}`))

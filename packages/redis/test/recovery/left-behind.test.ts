@@ -294,7 +294,11 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
   ] as const)(
     "a graph whose node's worker died ends: orphans '%s', %s",
     async (orphans, end) => {
-      harness.graph('g', { it: { rpcName: 'node', retries: 2, next: [] } }, 'it')
+      harness.graph(
+        'g',
+        { it: { rpcName: 'node', retries: 2, next: [] } },
+        'it'
+      )
       let calls = 0
       harness.step(
         'node',
@@ -320,7 +324,8 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
     harness.queue.failure = new Error('The queue is down')
     const runId = await harness.startFailing('g')
     harness.queue.failure = undefined
-    const [listed] = (await readIndexes(harness.service, harness.prefix)).pending
+    const [listed] = (await readIndexes(harness.service, harness.prefix))
+      .pending
     expect(await sweepUntilEnded(runId || listed!)).toBe('completed')
   })
 
