@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   CLIENTS,
   keysOf,
+  openRaw,
   openRunService,
   openService,
   type RunService,
@@ -13,6 +14,23 @@ import { readIndexes } from './indexes.js'
 
 const WIRE = { type: 'test' }
 const EMPTY = { listing: [], counts: [], idle: [], pending: [], leases: [] }
+
+/** What the scripts would have made, in one call: many steps of one run. */
+const ADD_STEPS = `
+local id, status, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
+for i = 1, count do
+  local name = 's' .. i
+  redis.call('HSET', ARGV[4] .. name, 'stepId', id .. ':' .. name .. ':t', 'status', status, 'rpcName', 'rpc',
+    'attemptCount', '1', 'createdAt', '1', 'updatedAt', '1')
+  redis.call('ZADD', KEYS[1], i - 1, name)
+  redis.call('RPUSH', KEYS[2], '{"stepName":"' .. name .. '","status":"' .. status .. '","attemptCount":1}')
+  if status == 'running' then
+    redis.call('ZADD', KEYS[3], ARGV[5], '1:' .. id .. ':' .. name)
+  else
+    redis.call('ZADD', KEYS[4], '1', name)
+  end
+end
+`
 
 describe.each(CLIENTS)('finding runs over $client', (client) => {
   let prefix: string
@@ -192,6 +210,37 @@ describe.each(CLIENTS)('finding runs over $client', (client) => {
     await expect(service.setStepResult(running.stepId, 1)).rejects.toThrow(id)
     expect(await readIndexes(service, prefix)).toEqual(EMPTY)
   })
+
+  test.each([
+    [9_000, 'running'],
+    [40_000, 'pending'],
+  ] as const)(
+    'a run with %d steps, all %s, is deleted',
+    async (count, status) => {
+      const id = await create('a')
+      const other = await create('a')
+      const held = await service.insertStepState(other, 'held', 'rpc', {})
+      await service.setStepRunning(held.stepId)
+      const keys = keysOf(prefix)
+      const { steps, history, leases, pendingSteps } = keys.runScriptKeys(id)
+      const raw = await openRaw()
+      await raw.command(
+        ...['EVAL', ADD_STEPS, 4, steps, history, leases, pendingSteps],
+        ...[id, status, count, keys.stepKey(id, ''), Date.now() + 60_000]
+      )
+      const stored = (await raw.command(
+        'KEYS',
+        `${prefix}:*${id}*`
+      )) as string[]
+      expect(stored.length).toBeGreaterThan(count)
+      expect(await runs.deleteRun(id)).toBe(true)
+      expect(await raw.command('KEYS', `${prefix}:*${id}*`)).toEqual([])
+      await raw.close()
+      const indexes = await readIndexes(service, prefix)
+      expect(indexes.leases).toEqual([`1:${other}:held`])
+      expect(await idsOf()).toEqual([other])
+    }
+  )
 
   test('a step added while its run is deleted goes too, or is refused', async () => {
     for (let i = 0; i < 20; i++) {

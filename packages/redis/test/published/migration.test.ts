@@ -3,6 +3,7 @@ import { RedisWorkflowService as Published } from '@pikku/redis-published'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import {
   CLIENTS,
+  keysOf,
   openRunService,
   openService,
   type RunService,
@@ -58,6 +59,11 @@ describe.each(CLIENTS)('moving in from 0.12.18 with $client', (client) => {
       ({ stepName, status, attemptCount }) =>
         `${stepName} ${status} ${attemptCount}`
     )
+
+  const keysLeft = async () => {
+    const pattern = `${keyPrefix.replaceAll(/[[*\]]/g, '\\$&')}*`
+    return ours.adapter.send({ key: null, args: ['KEYS', pattern] })
+  }
 
   test('a dry run counts and writes nothing', async () => {
     await startRun()
@@ -194,11 +200,24 @@ describe.each(CLIENTS)('moving in from 0.12.18 with $client', (client) => {
     await expect(runs.deleteRun(id)).rejects.toThrow(RedisLayoutError)
     await runs.migrate()
     expect(await runs.deleteRun(id)).toBe(true)
-    const left = await ours.adapter.send({
-      key: null,
-      args: ['KEYS', `${keyPrefix.replaceAll(/[[*\]]/g, '\\$&')}*`],
+    expect(await keysLeft()).toEqual([`${keyPrefix}:layout`])
+  })
+
+  test('a run that was moved is deleted with what an interrupted migration found', async () => {
+    const { id } = await startRun()
+    await runs.migrate()
+    await published.insertStepState(id, 'new', 'rpc', {})
+    const interrupted = runs.migrate({
+      onProgress: ({ steps }) => {
+        if (steps > 0) throw new Error('interrupted')
+      },
     })
-    expect(left).toEqual([`${keyPrefix}:layout`])
+    await expect(interrupted).rejects.toThrow('interrupted')
+    const found = keysOf(keyPrefix).foundStepsKey(id)
+    const args = ['SMEMBERS', found] as const
+    expect(await ours.adapter.send({ key: found, args })).toEqual(['new'])
+    expect(await runs.deleteRun(id)).toBe(true)
+    expect(await keysLeft()).toEqual([`${keyPrefix}:layout`])
   })
 
   test('a step that the last 0.12 worker had in hand is an orphan', async () => {
@@ -208,6 +227,25 @@ describe.each(CLIENTS)('moving in from 0.12.18 with $client', (client) => {
       { runId: id, stepName: 'open', outcome: 'retried' },
     ])
     expect(await statuses(id)).toContain('open pending 2')
+  })
+
+  test('a step that a live worker of this version has in hand stays there', async () => {
+    const { id } = await startRun(false)
+    await runs.migrate()
+    const worker = await openService(client, { keyPrefix, stepLeaseMs: 60_000 })
+    const held = await worker.insertStepState(id, 'held', 'rpc', {})
+    await worker.setStepRunning(held.stepId)
+    await runs.migrate({ workersGone: true })
+    const { leases } = await readIndexes(ours, keyPrefix)
+    expect(leases.toSorted()).toEqual([`1:${id}:held`, `1:${id}:open`])
+    expect((await ours.recoverOrphanedSteps()).recovered).toEqual([
+      { runId: id, stepName: 'open', outcome: 'retried' },
+    ])
+    expect(await statuses(id)).toContain('held running 1')
+    expect((await readIndexes(ours, keyPrefix)).leases).toEqual([
+      `1:${id}:held`,
+    ])
+    await worker.close()
   })
 })
 

@@ -398,6 +398,36 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
     })
   })
 
+  test('a process whose clock is an hour behind finds what is due', async () => {
+    harness.workflow('w', (workflow) =>
+      workflow.do('it', 'stuck', {}, { retries: 2 })
+    )
+    const worker = await harness.another(LEASE)
+    const orphaned = await begin('w', worker)
+    await worker.close()
+    const { service } = harness
+    const wire = { type: 'test' }
+    const idle = await service.createRun('w', {}, false, 'w-1', wire)
+    const waiting = await service.createRun('w', {}, false, 'w-1', wire)
+    await service.insertStepState(waiting, 'it', 'quick', {})
+    const now = Date.now.bind(Date)
+    const clock = vi.spyOn(Date, 'now')
+    clock.mockImplementation(() => now() - 3_600_000)
+    const found = new Set<string>()
+    await until(async () => {
+      const { recovered } = await service.recoverOrphanedSteps()
+      for (const { runId } of recovered) found.add(runId)
+      const { redispatched } = await service.relayUndispatchedSteps({
+        undispatchedAfterMs: 100,
+      })
+      const { resumed } = await service.recoverStalledRuns({
+        stalledAfterMs: 100,
+      })
+      for (const runId of [...redispatched, ...resumed]) found.add(runId)
+      return [orphaned.runId, idle, waiting].every((id) => found.has(id))
+    }).finally(() => clock.mockRestore())
+  })
+
   test('stuck runs of one partition do not hide those of another', async () => {
     const keyPrefix = `${harness.prefix}-spread`
     const service = await openService(client, {
