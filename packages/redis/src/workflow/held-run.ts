@@ -85,13 +85,7 @@ export class HeldRun {
       this.#failure ??= error
       onFailure(error)
     }
-    this.#add(call).then((outcome) => {
-      try {
-        settle(outcome)
-      } catch (error) {
-        fail(error)
-      }
-    }, fail)
+    void this.#settleLater(this.#add(call), settle).catch(fail)
     if (this.#backlog > LARGEST_BACKLOG) await this.settled()
   }
 
@@ -105,6 +99,13 @@ export class HeldRun {
   async close(): Promise<void> {
     this.#closed = true
     await this.settled()
+  }
+
+  async #settleLater(
+    made: Promise<Outcome<string>>,
+    settle: (outcome: Outcome<string>) => void
+  ): Promise<void> {
+    settle(await made)
   }
 
   #add(call: TransitionCall): Promise<Outcome<string>> {
