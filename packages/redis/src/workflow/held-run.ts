@@ -85,7 +85,7 @@ export class HeldRun {
       this.#failure ??= error
       onFailure(error)
     }
-    void this.#settleLater(this.#add(call), settle).catch(fail)
+    void this.#settleLater(this.#add(call), settle, fail)
     if (this.#backlog > LARGEST_BACKLOG) await this.settled()
   }
 
@@ -101,11 +101,17 @@ export class HeldRun {
     await this.settled()
   }
 
+  /** A failure is known before whoever waits for the same batch goes on. */
   async #settleLater(
     made: Promise<Outcome<string>>,
-    settle: (outcome: Outcome<string>) => void
+    settle: (outcome: Outcome<string>) => void,
+    fail: (error: unknown) => void
   ): Promise<void> {
-    settle(await made)
+    try {
+      settle(await made)
+    } catch (error) {
+      fail(error)
+    }
   }
 
   #add(call: TransitionCall): Promise<Outcome<string>> {
