@@ -143,9 +143,9 @@ export class ScriptRunner {
       const reply = await this.#evaluateOnce(script, call.durable, [
         String(call.keys.length),
         ...call.keys,
+        ...call.args,
         String(serverDeadline),
         call.operation,
-        ...call.args,
       ])
       const serverTime = expiredAt(reply)
       if (serverTime === undefined) return reply
