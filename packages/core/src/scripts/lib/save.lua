@@ -105,17 +105,21 @@ local function save(run)
   end
   -- A run of 0.12 is in no index until it is migrated.
   local moves = run.listed and index_moves(run)
+  if moves then
+    set_run(run, 'inFlight', text_of(run.in_flight))
+  end
+  set_run(run, 'clock', run.stamp)
+  -- First a write that a server without memory refuses: after any other it lets
+  -- the script go on.
+  redis.call('HSET', RUN, unpack(run.set))
+  if run.error_goes then
+    redis.call('HDEL', RUN, 'error')
+  end
   if run.variables then
     redis.call('HSET', STATE, unpack(run.variables))
   end
   save_steps(run)
   if moves then
-    set_run(run, 'inFlight', text_of(run.in_flight))
     save_indexes(run, moves)
-  end
-  set_run(run, 'clock', run.stamp)
-  redis.call('HSET', RUN, unpack(run.set))
-  if run.error_goes then
-    redis.call('HDEL', RUN, 'error')
   end
 end
