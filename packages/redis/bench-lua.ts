@@ -78,18 +78,26 @@ await raw.command('CONFIG', 'RESETSTAT')
 const a = await cpu()
 const t0 = performance.now()
 const c0 = process.cpuUsage()
-for (let k = 0; k < 10; k++)
+for (let k = 0; k < Number(process.env.K ?? 10); k++)
   await Promise.all(Array.from({ length: Number(process.env.C ?? 32) }, one))
 const c = process.cpuUsage(c0)
 console.log(
   'server us/step',
-  Math.round((((await cpu()) - a) * 1e6) / (200 * Number(process.env.C ?? 32))),
+  Math.round(
+    (((await cpu()) - a) * 1e6) /
+      (20 * Number(process.env.K ?? 10) * Number(process.env.C ?? 32))
+  ),
   'steps/s',
   Math.round(
-    ((200 * Number(process.env.C ?? 32)) / (performance.now() - t0)) * 1000
+    ((20 * Number(process.env.K ?? 10) * Number(process.env.C ?? 32)) /
+      (performance.now() - t0)) *
+      1000
   ),
   'client us/step',
-  Math.round((c.user + c.system) / (200 * Number(process.env.C ?? 32)))
+  Math.round(
+    (c.user + c.system) /
+      (20 * Number(process.env.K ?? 10) * Number(process.env.C ?? 32))
+  )
 )
 console.log(
   String(await raw.command('INFO', 'commandstats'))

@@ -13,6 +13,7 @@ export {
   type RunKeys,
   type StepIdParts,
 } from './key-schema.js'
+export { randomToken } from './random-token.js'
 export { type LockOptions, resolveLockOptions } from './lock-options.js'
 export { resolveRunnerOptions } from './runner-options.js'
 export { wholeNumber } from './whole-number.js'

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RedisAdapter, RedisCommand, RedisReply } from './adapter.js'
 import { DeadlinePassed, Deadlines } from './deadlines.js'
@@ -13,6 +12,7 @@ import {
   type RunnerOptions,
   resolveRunnerOptions,
 } from './runner-options.js'
+import { randomToken } from './random-token.js'
 import type { Script, ScriptCall } from './script.js'
 
 /** Before a call is repeated, in ms: doubled each time, up to the second. */
@@ -143,9 +143,9 @@ export class ScriptRunner {
       const reply = await this.#evaluateOnce(script, call.durable, [
         String(call.keys.length),
         ...call.keys,
+        ...call.args,
         String(serverDeadline),
         call.operation,
-        ...call.args,
       ])
       const serverTime = expiredAt(reply)
       if (serverTime === undefined) return reply
@@ -214,7 +214,7 @@ function prepare(
       ...(call.moreKeys ?? []),
     ],
     args,
-    operation: randomBytes(9).toString('base64url'),
+    operation: randomToken(),
     durable: call.durable ?? script.durable,
   }
 }

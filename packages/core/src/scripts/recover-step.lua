@@ -80,10 +80,12 @@ local attempt = tonumber(fields.attemptCount or '') or 1
 local stamp = tick(run)
 local again = orphans == 'retry' and attempt <= (tonumber(fields.retries or '') or retries)
 change_step(run, step, {
-  status = 'failed', error = ARGV[6], failedAt = stamp, updatedAt = stamp, finish = operation,
-  -- The queue gives the message of the dead worker again.
-  spent = not again and '1',
+  'status', 'failed', 'error', ARGV[6], 'failedAt', stamp, 'updatedAt', stamp, 'finish', operation,
 })
+if not again then
+  -- The queue gives the message of the dead worker again.
+  change_step(run, step, { 'spent', '1' })
+end
 if again then
   next_attempt(run, step, 'pending')
 end

@@ -85,13 +85,7 @@ export class HeldRun {
       this.#failure ??= error
       onFailure(error)
     }
-    this.#add(call).then((outcome) => {
-      try {
-        settle(outcome)
-      } catch (error) {
-        fail(error)
-      }
-    }, fail)
+    void this.#settleLater(this.#add(call), settle, fail)
     if (this.#backlog > LARGEST_BACKLOG) await this.settled()
   }
 
@@ -105,6 +99,19 @@ export class HeldRun {
   async close(): Promise<void> {
     this.#closed = true
     await this.settled()
+  }
+
+  /** A failure is known before whoever waits for the same batch goes on. */
+  async #settleLater(
+    made: Promise<Outcome<string>>,
+    settle: (outcome: Outcome<string>) => void,
+    fail: (error: unknown) => void
+  ): Promise<void> {
+    try {
+      settle(await made)
+    } catch (error) {
+      fail(error)
+    }
   }
 
   #add(call: TransitionCall): Promise<Outcome<string>> {

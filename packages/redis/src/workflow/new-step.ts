@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { StepState, WorkflowStepOptions } from '@pikku/core/workflow'
 import { RedisArgumentError } from '@pikku/redis-core'
 import { durationMs } from './duration.js'
@@ -59,9 +58,4 @@ export function newStepFields(
   return Object.entries(fields).flatMap(([field, value]) =>
     value === undefined || value === '' ? [] : [field, value]
   )
-}
-
-/** What makes a step's id unique. */
-export function newStepToken(): string {
-  return randomBytes(12).toString('base64url')
 }

@@ -7,6 +7,7 @@ import {
   type Outcome,
   RedisStepConflictError,
   RedisStepNotFoundError,
+  randomToken,
   type Transition,
   type TransitionCall,
   transitionOf,
@@ -18,7 +19,6 @@ import {
   type NewStep,
   newStepFields,
   newStepState,
-  newStepToken,
 } from './new-step.js'
 import { serializeError } from './serialized-error.js'
 import { StaleReplayError } from './stale-replay-error.js'
@@ -43,7 +43,7 @@ export class StepStore {
     step: NewStep
   ): Promise<StepState> {
     const { keys, writer, encode } = this.#context
-    const stepId = keys.stepId(runId, stepName, newStepToken())
+    const stepId = keys.stepId(runId, stepName, randomToken())
     const fields = newStepFields(runId, stepName, step, encode)
     if (!writer.isNew(runId, stepName)) {
       const insert = transitionOf(

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { type RedisAdapter, RedisConnectionError } from '@pikku/redis-core'
 import { until } from '@pikku/redis-testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -378,26 +377,6 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
     expect(calls).toBe(1)
   })
 
-  test('a run with many waiting steps does not hide another one', async () => {
-    const { service } = harness
-    const wire = { type: 'test' }
-    const ids = await Promise.all(
-      [1, 2].map(() => service.createRun('x', {}, false, 'h', wire))
-    )
-    const [first, last] = ids.toSorted() as [string, string]
-    for (const name of ['1', '2', '3']) {
-      await service.insertStepState(first, name, 'quick', {})
-    }
-    await service.insertStepState(last, '1', 'quick', {})
-    const seen = new Set<string>()
-    await until(async () => {
-      const before = new Date(Date.now() - 50)
-      const found = await service['findUndispatchedSteps'](before, 2)
-      for (const { runId } of found) seen.add(runId)
-      return seen.has(last)
-    })
-  })
-
   test('a process whose clock is an hour behind finds what is due', async () => {
     harness.workflow('w', (workflow) =>
       workflow.do('it', 'stuck', {}, { retries: 2 })
@@ -426,31 +405,5 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
       for (const runId of [...redispatched, ...resumed]) found.add(runId)
       return [orphaned.runId, idle, waiting].every((id) => found.has(id))
     }).finally(() => clock.mockRestore())
-  })
-
-  test('stuck runs of one partition do not hide those of another', async () => {
-    const keyPrefix = `${harness.prefix}-spread`
-    const service = await openService(client, {
-      keyPrefix,
-      ...LEASE,
-      partitions: 2,
-    })
-    const wire = { type: 'test' }
-    const ids = await Promise.all(
-      Array.from({ length: 12 }, () =>
-        service.createRun('x', {}, false, 'h', wire)
-      )
-    )
-    const seen = new Set<string>()
-    await until(async () => {
-      // As many as there are in one partition are due again each time.
-      await delay(60)
-      const before = new Date(Date.now() - 50)
-      for (const id of await service['findStalledRunIds'](before, 2)) {
-        seen.add(id)
-      }
-      return seen.size === ids.length
-    })
-    await service.close()
   })
 })

@@ -1,4 +1,8 @@
-import { RedisOptionsError, RedisWrongTypeError } from '@pikku/redis'
+import {
+  RedisOptionsError,
+  RedisStepNotFoundError,
+  RedisWrongTypeError,
+} from '@pikku/redis'
 import type { RedisWorkflowServiceOptions } from '@pikku/redis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENTS, keysOf, openService, type Service } from '../clients.js'
@@ -192,6 +196,22 @@ describe.each(CLIENTS)(
       expect(effects).toBe(0)
       process.off('unhandledRejection', note)
       expect(unhandled).toEqual([])
+    })
+
+    test('who waits for a later write of the same call learns of it, too', async () => {
+      const id = await newRun()
+      const lost = await service.insertStepState(id, 'lost', null, {})
+      const other = await service.insertStepState(id, 'other', null, {})
+      const key = keysOf(harness.prefix).stepKey(id, 'lost')
+      await harness.service.adapter.send({ key, args: ['DEL', key] })
+      let effects = 0
+      const body = service.withRunLock(id, async () => {
+        await service.setStepResult(lost.stepId, 1)
+        await service.setStepRunning(other.stepId)
+        effects++
+      })
+      await expect(body).rejects.toBeInstanceOf(RedisStepNotFoundError)
+      expect(effects).toBe(0)
     })
 
     test('a step that somebody else adds meanwhile is found, and run once', async () => {

@@ -28,7 +28,7 @@ local function open_run(fence)
     -- A run of 0.12 has no clock yet.
     clock = tonumber(seen[4] or seen[5] or '') or 0,
     listed = seen[6], operation = seen[7], workflow = seen[8] or '', created = seen[9],
-    fence = fence, wait_ms = 0, set = {}, variables = {},
+    fence = fence, wait_ms = 0, set = {},
     -- Steps by name, as they are now, and attempts that have to be written.
     steps = {}, changed = {}, attempts = {},
   }
@@ -37,14 +37,19 @@ end
 -- The server's time in ms, one more than the run's last stamp at least: within
 -- a run stamps strictly increase.
 local function tick(run)
-  run.clock = math.max(now, run.clock + 1)
-  run.stamp = text_of(run.clock)
+  if now > run.clock then
+    run.clock, run.stamp = now, now_text
+  else
+    run.clock = run.clock + 1
+    run.stamp = text_of(run.clock)
+  end
   return run.stamp
 end
 
--- Sets a field of the run, or takes it away if there is no value.
+-- Sets a field of the run.
 local function set_run(run, field, value)
-  run.set[field] = value or false
+  local set = run.set
+  set[#set + 1], set[#set + 2] = field, value
 end
 
 -- What a run can go through, each in a file of its own: see transitions/.

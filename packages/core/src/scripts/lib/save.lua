@@ -51,25 +51,16 @@ local function index_moves(run)
   return moves
 end
 
--- changes: field to value, or false for a field that goes.
-local function save_hash(key, changes)
-  local set, gone = {}, {}
-  for field, value in pairs(changes) do
-    if value then
-      set[#set + 1], set[#set + 2] = field, value
-    else
-      gone[#gone + 1] = field
-    end
-  end
-  redis.call('HSET', key, unpack(set))
-  if #gone > 0 then
-    redis.call('HDEL', key, unpack(gone))
-  end
-end
-
 local function save_steps(run)
   for _, step in ipairs(run.changed) do
-    save_hash(step.key, step.set)
+    redis.call('HSET', step.key, unpack(step.set))
+    if next(step.gone) then
+      local gone = {}
+      for field in pairs(step.gone) do
+        gone[#gone + 1] = field
+      end
+      redis.call('HDEL', step.key, unpack(gone))
+    end
   end
   for _, attempt in ipairs(run.attempts) do
     local text = attempt.text or encode_entry(attempt.step)
@@ -114,14 +105,21 @@ local function save(run)
   end
   -- A run of 0.12 is in no index until it is migrated.
   local moves = run.listed and index_moves(run)
-  for i = 1, #run.variables, 2 do
-    redis.call('HSET', STATE, run.variables[i], run.variables[i + 1])
+  if moves then
+    set_run(run, 'inFlight', text_of(run.in_flight))
+  end
+  set_run(run, 'clock', run.stamp)
+  -- First a write that a server without memory refuses: after any other it lets
+  -- the script go on.
+  redis.call('HSET', RUN, unpack(run.set))
+  if run.error_goes then
+    redis.call('HDEL', RUN, 'error')
+  end
+  if run.variables then
+    redis.call('HSET', STATE, unpack(run.variables))
   end
   save_steps(run)
   if moves then
-    set_run(run, 'inFlight', text_of(run.in_flight))
     save_indexes(run, moves)
   end
-  set_run(run, 'clock', run.stamp)
-  save_hash(RUN, run.set)
 end

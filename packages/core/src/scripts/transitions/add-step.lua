@@ -8,7 +8,9 @@
 -- Idempotent: the id is the caller's own, so a repeated call finds its step.
 
 transitions['add-step'] = function(run, key, name, args)
-  local step = read_step(run, key, name)
+  -- Most steps are new: there is nothing to read of them.
+  local is_new = not run.steps[name] and redis.call('EXISTS', key) == 0
+  local step = is_new and unread_step(run, key, name) or read_step(run, key, name)
   if not step.fields.stepId then
     transitions['insert-step'](run, key, name, args)
   end

@@ -46,12 +46,9 @@ transitions['claim-step'] = function(run, key, name, args, lock)
   else
     local stamp = tick(run)
     change_step(run, step, {
-      status = 'running',
-      runningAt = stamp,
-      updatedAt = stamp,
-      operation = operation,
-      queued = queued(run),
+      'status', 'running', 'runningAt', stamp, 'updatedAt', stamp, 'operation', operation,
     })
+    mark_queued(run, step)
   end
   return ok_with(step)
 end

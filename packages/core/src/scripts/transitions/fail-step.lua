@@ -31,12 +31,7 @@ transitions['fail-step'] = function(run, key, name, args)
   end
   local stamp = tick(run)
   change_step(run, step, {
-    status = 'failed',
-    error = args[2],
-    failedAt = stamp,
-    updatedAt = stamp,
-    result = false,
-    finish = operation,
-  })
+    'status', 'failed', 'error', args[2], 'failedAt', stamp, 'updatedAt', stamp, 'finish', operation,
+  }, { 'result' })
   return { 'ok' }
 end

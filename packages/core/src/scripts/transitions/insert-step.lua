@@ -13,15 +13,14 @@ transitions['insert-step'] = function(run, key, name, args)
   if step.fields.stepId then
     if not step.attempt.position and not step.attempt.dirty then
       tick(run)
-      change_step(run, step, { stepId = step.fields.stepId })
+      change_step(run, step, { 'stepId', step.fields.stepId })
     end
     return ok_with(step)
   end
   local stamp = tick(run)
-  local changes = { stepId = args[1], status = 'pending', attemptCount = '1', createdAt = stamp, updatedAt = stamp }
-  for i = 2, #args, 2 do
-    changes[args[i]] = args[i + 1]
-  end
-  change_step(run, step, changes)
+  change_step(run, step, {
+    'stepId', args[1], 'status', 'pending', 'attemptCount', '1', 'createdAt', stamp, 'updatedAt', stamp,
+    unpack(args, 2),
+  })
   return ok_with(step)
 end

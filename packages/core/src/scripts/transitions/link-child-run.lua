@@ -19,6 +19,6 @@ transitions['link-child-run'] = function(run, key, name, args)
   if args[3] ~= '' and args[3] ~= (step.fields.attemptCount or '1') then
     return { 'kept', step.fields.status }
   end
-  change_step(run, step, { childRunId = args[2], updatedAt = tick(run) })
+  change_step(run, step, { 'childRunId', args[2], 'updatedAt', tick(run) })
   return { 'ok' }
 end

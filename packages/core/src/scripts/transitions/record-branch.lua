@@ -12,6 +12,6 @@ transitions['record-branch'] = function(run, key, name, args)
   if not step then
     return refused
   end
-  change_step(run, step, { branchTaken = args[2], updatedAt = tick(run) })
+  change_step(run, step, { 'branchTaken', args[2], 'updatedAt', tick(run) })
   return { 'ok' }
 end

@@ -19,6 +19,6 @@ transitions['schedule-step'] = function(run, key, name, args)
     return { 'kept', step.fields.status }
   end
   local stamp = tick(run)
-  change_step(run, step, { status = 'scheduled', scheduledAt = stamp, updatedAt = stamp })
+  change_step(run, step, { 'status', 'scheduled', 'scheduledAt', stamp, 'updatedAt', stamp })
   return { 'ok' }
 end

@@ -8,9 +8,8 @@
 -- Idempotent: one field gets one value; other variables are not touched.
 
 transitions['set-run-state'] = function(run, _, _, args)
-  if #run.variables == 0 then
-    redis.call('HEXISTS', STATE, args[1])
-  end
+  redis.call('HEXISTS', STATE, args[1])
+  run.variables = run.variables or {}
   run.variables[#run.variables + 1] = args[1]
   run.variables[#run.variables + 1] = args[2]
   set_run(run, 'updatedAt', tick(run))

@@ -28,13 +28,8 @@ transitions['start-step'] = function(run, key, name, args)
   step.lease_ms = tonumber(args[2])
   local stamp = tick(run)
   change_step(run, step, {
-    status = 'running',
-    runningAt = stamp,
-    updatedAt = stamp,
-    error = false,
-    failedAt = false,
-    operation = operation,
-    queued = queued(run),
-  })
+    'status', 'running', 'runningAt', stamp, 'updatedAt', stamp, 'operation', operation,
+  }, { 'error', 'failedAt' })
+  mark_queued(run, step)
   return { 'ok', attempt }
 end

@@ -22,15 +22,12 @@ transitions['succeed-step'] = function(run, key, name, args)
     end
     return { 'kept', 'succeeded' }
   end
-  local stamp = tick(run)
+  local stamp, result = tick(run), args[2]
   change_step(run, step, {
-    status = 'succeeded',
-    result = args[2] ~= '' and args[2],
-    succeededAt = stamp,
-    updatedAt = stamp,
-    error = false,
-    failedAt = false,
-    finish = operation,
-  })
+    'status', 'succeeded', 'succeededAt', stamp, 'updatedAt', stamp, 'finish', operation,
+  }, { 'error', 'failedAt', 'result' })
+  if result ~= '' then
+    change_step(run, step, { 'result', result })
+  end
   return { 'ok' }
 end

@@ -27,6 +27,9 @@ transitions['update-run-status'] = function(run, _, _, args)
   if output ~= '' then
     set_run(run, 'output', output)
   end
-  set_run(run, 'error', error ~= '' and error)
+  if error ~= '' then
+    set_run(run, 'error', error)
+  end
+  run.error_goes = error == ''
   return { 'ok' }
 end
