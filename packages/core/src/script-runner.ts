@@ -201,18 +201,17 @@ function prepare(
   call: ScriptCall<string, string>
 ): PreparedCall {
   const args = script.args.map((name) =>
-    checked(script, `argument '${name}'`, call.args[name])
+    checked(script, 'argument', name, call.args[name])
   )
-  for (const [i, value] of (call.rest ?? []).entries()) {
-    args.push(checked(script, `further argument ${i}`, value))
+  const { rest = [], moreKeys = [] } = call
+  for (let i = 0; i < rest.length; i++) {
+    args.push(checked(script, 'further argument', i, rest[i]))
   }
+  const keys = script.keys.map((name) =>
+    checked(script, 'key', name, call.keys[name])
+  )
   return {
-    keys: [
-      ...script.keys.map((name) =>
-        checked(script, `key '${name}'`, call.keys[name])
-      ),
-      ...(call.moreKeys ?? []),
-    ],
+    keys: moreKeys.length === 0 ? keys : keys.concat(moreKeys),
     args,
     operation: randomToken(),
     durable: call.durable ?? script.durable,
@@ -223,11 +222,16 @@ function prepare(
  * node-redis throws on `undefined` and on numbers where ioredis would write an
  * empty string: neither gets to see one.
  */
-function checked(script: Script, what: string, value: unknown): string {
+function checked(
+  script: Script,
+  kind: string,
+  name: string | number,
+  value: unknown
+): string {
   if (typeof value === 'string') return value
   if (typeof value === 'number' && Number.isFinite(value)) return String(value)
   throw new RedisArgumentError(
-    `Script '${script.name}': ${what} must be a string or a number, ` +
+    `Script '${script.name}': ${kind} '${name}' must be a string or a number, ` +
       `not ${String(value)}`
   )
 }

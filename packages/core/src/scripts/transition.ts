@@ -1,7 +1,7 @@
 import { RedisArgumentError } from '../errors.js'
-import type { KeySchema } from '../key-schema.js'
+import type { IndexKeys, KeySchema, RunKeys } from '../key-schema.js'
 import type { ScriptCall } from '../script.js'
-import type { runScriptKeys } from './run-keys.js'
+import { runScriptKeys } from './run-keys.js'
 
 /**
  * What a run can go through: one Lua file each, named like the descriptor, and
@@ -53,15 +53,19 @@ export function transitionOf<Arg extends string>(
   return { transition, stepName, args: [...texts, ...rest] }
 }
 
-/** A call of `advanceRun` that makes the transitions in their order. */
+/**
+ * A call of `advanceRun` that makes the transitions in their order.
+ *
+ * @param runKeys The run's `runScriptKeys`, for whoever makes many such calls.
+ */
 export function advanceCall(
   keys: KeySchema,
   runId: string,
   fence: string,
-  calls: readonly TransitionCall[]
+  calls: readonly TransitionCall[],
+  runKeys: RunKeys & IndexKeys = keys.runScriptKeys(runId)
 ): ScriptCall<(typeof runScriptKeys)[number], 'fence'> {
-  const runKeys = keys.runScriptKeys(runId)
-  const first = Object.keys(runKeys).length + 1
+  const first = runScriptKeys.length + 1
   const stepKeys: string[] = []
   const rest: string[] = []
   for (const { transition, stepName, args } of calls) {

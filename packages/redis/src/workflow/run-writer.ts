@@ -36,7 +36,10 @@ export class RunWriter {
 
   /** The run in the hands of whoever got the lease. */
   hold(runId: string, lease: RedisLease): HeldRun {
-    return new HeldRun(lease, (calls) => this.#send(runId, lease.token, calls))
+    const runKeys = this.#keys.runScriptKeys(runId)
+    return new HeldRun(lease, (calls) =>
+      this.#send(runId, lease.token, calls, runKeys)
+    )
   }
 
   /** Makes a transition, and waits until it and all earlier ones are made. */
@@ -85,11 +88,12 @@ export class RunWriter {
   async #send(
     runId: string,
     fence: string,
-    calls: TransitionCall[]
+    calls: TransitionCall[],
+    runKeys = this.#keys.runScriptKeys(runId)
   ): Promise<Outcome<string>[]> {
     const outcomes = await this.#runner.run(
       runScripts.advanceRun,
-      advanceCall(this.#keys, runId, fence, calls)
+      advanceCall(this.#keys, runId, fence, calls, runKeys)
     )
     return Array.isArray(outcomes) ? outcomes : calls.map(() => outcomes)
   }

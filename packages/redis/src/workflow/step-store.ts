@@ -15,11 +15,7 @@ import {
 } from '@pikku/redis-core'
 import { toFields } from './hash.js'
 import { decodeJson } from './json.js'
-import {
-  type NewStep,
-  newStepFields,
-  newStepState,
-} from './new-step.js'
+import { type NewStep, newStepFields, newStepState } from './new-step.js'
 import { serializeError } from './serialized-error.js'
 import { StaleReplayError } from './stale-replay-error.js'
 import { stepFromHash } from './step-state.js'
