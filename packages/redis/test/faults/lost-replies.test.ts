@@ -135,6 +135,25 @@ describe.each(CLIENTS)('a reply that was lost over $client', (client) => {
     expect(await direct.getRunState(runId)).toEqual({ x: [1] })
   })
 
+  test('of several transitions of a driver: each is made once', async () => {
+    await service.withRunLock(runId, async () => {
+      await service['listStepStates'](runId)
+      const one = await service.insertStepState(runId, 'one', 'rpc', {})
+      await losing(() => service.setStepRunning(one.stepId))
+      await service.setStepResult(one.stepId, 1)
+      const two = await service.insertStepState(runId, 'two', 'rpc', {})
+      await losing(() => service.setStepRunning(two.stepId))
+      expect(service['leasesHeld']).toBe(1)
+    })
+    const recorded = await history()
+    expect(recorded.map(({ stepName, status }) => [stepName, status])).toEqual([
+      ['one', 'succeeded'],
+      ['two', 'running'],
+    ])
+    const stamps = recorded.map(({ runningAt }) => Number(runningAt))
+    expect(stamps[0]).toBeLessThan(stamps[1]!)
+  })
+
   test('of the run lock: it is held, and free again afterwards', async () => {
     const result = await losing(() => service.withRunLock(runId, async () => 7))
     expect(result).toBe(7)
