@@ -9,6 +9,8 @@ export interface IoRedisClient {
   readonly status: string
   readonly isCluster?: boolean
   readonly options: object
+  /** The connection, of a client that has one. */
+  readonly stream?: { cork(): void; uncork(): void }
   call(command: string, args: string[]): Promise<unknown>
   pipeline(): IoRedisPipeline
   duplicate(): IoRedisClient

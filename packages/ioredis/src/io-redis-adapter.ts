@@ -29,6 +29,7 @@ export class IoRedisAdapter implements RedisAdapter {
   readonly client: IoRedisClient
   readonly topology: 'single' | 'cluster'
   readonly #owned: boolean
+  #corked = false
   #opening: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #subscriber: Promise<IoRedisClient> | undefined
@@ -73,6 +74,7 @@ export class IoRedisAdapter implements RedisAdapter {
   }
 
   async send({ args: [name, ...args] }: RedisCommand): Promise<RedisReply> {
+    this.#together()
     try {
       return toReply(await this.client.call(name, args))
     } catch (error) {
@@ -130,6 +132,22 @@ export class IoRedisAdapter implements RedisAdapter {
         await (await this.#subscriber)?.unsubscribe(channel)
       }
     }
+  }
+
+  /**
+   * Lets the commands of one turn of the event loop leave in one write: ioredis
+   * makes one for each, and with many runs at once that is a quarter of its
+   * time. A client of a cluster has no one stream.
+   */
+  #together(): void {
+    const { stream } = this.client
+    if (this.#corked || stream === undefined) return
+    this.#corked = true
+    stream.cork()
+    process.nextTick(() => {
+      this.#corked = false
+      stream.uncork()
+    })
   }
 
   async #open(): Promise<void> {
