@@ -17,7 +17,10 @@ export interface ListRunsOptions {
 
 export interface RunPage {
   runs: WorkflowRun[]
-  /** For the next page; missing on the last one. */
+  /**
+   * For the next page; missing if this page is not full. If it is full and the
+   * last one, the next page is empty.
+   */
   cursor?: string
 }
 

@@ -224,10 +224,9 @@ describe.each(CLIENTS)('finding runs over $client', (client) => {
       const keys = keysOf(prefix)
       const { steps, history, leases, pendingSteps } = keys.runScriptKeys(id)
       const raw = await openRaw()
-      await raw.command(
-        ...['EVAL', ADD_STEPS, 4, steps, history, leases, pendingSteps],
-        ...[id, status, count, keys.stepKey(id, ''), Date.now() + 60_000]
-      )
+      const added = [id, status, count, keys.stepKey(id, ''), Date.now() * 2]
+      const where = [steps, history, leases, pendingSteps]
+      await raw.command('EVAL', ADD_STEPS, where.length, ...where, ...added)
       const stored = (await raw.command(
         'KEYS',
         `${prefix}:*${id}*`
