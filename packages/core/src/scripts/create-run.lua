@@ -13,16 +13,18 @@
 -- KEYS[11] leases  index of steps in a worker's hands
 -- ARGV    rest  field, value, ... of the run
 --
--- Returns {'ok'}.
+-- Returns {'ok'}, or {'exists', status} for an id that is taken: it stays as it
+-- is.
 --
--- Idempotent: the id is the caller's, so a run that is there already is the
--- answer to a repeated call, and stays as it is.
+-- Idempotent: the run keeps the operation id of its creation until its status
+-- changes, so a repeated call gets the first answer.
 
-if redis.call('HEXISTS', RUN, 'id') == 1 then
-  return { 'ok' }
+local known = redis.call('HMGET', RUN, 'id', 'status', 'operation')
+if known[1] then
+  return known[3] == operation and { 'ok' } or { 'exists', known[2] }
 end
 local stamp = text_of(now)
-redis.call('HSET', RUN, 'status', 'running', 'clock', stamp, 'createdAt', stamp, 'updatedAt', stamp, unpack(ARGV))
+redis.call('HSET', RUN, 'status', 'running', 'operation', operation, 'clock', stamp, 'createdAt', stamp, 'updatedAt', stamp, unpack(ARGV))
 local seen = redis.call('HMGET', RUN, 'id', 'workflow', 'createdAt', 'listed')
 list_run(RUN, LISTING, COUNTS, seen, 'running')
 redis.call('ZADD', IDLE, stamp, seen[1])

@@ -30,7 +30,7 @@ export const createRun = defineScript({
   args: [],
   variadic: true,
   durable: true,
-  parse: parseOutcome<'ok'>,
+  parse: parseOutcome<'ok' | 'exists'>,
 })
 
 export const advanceRun = defineScript({

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import type {
   WorkflowPlannedStep,
   WorkflowRun,
@@ -29,29 +29,26 @@ export class RunStore {
     this.#context = context
   }
 
+  /**
+   * The child run of a step is created once, however often its starter died
+   * before it could note which run that was: the next attempt goes on with it,
+   * unless it has failed by then.
+   */
   async create(run: NewRun): Promise<string> {
-    const { runner, keys, encode } = this.#context
-    const id = randomUUID()
-    const what = `of a new run of '${run.workflow}'`
-    const fields: Record<string, string | undefined> = {
-      id,
-      workflow: run.workflow,
-      input: encode(run.input, `The input ${what}`) || undefined,
-      inline: String(run.inline),
-      graphHash: run.graphHash,
-      deterministic: String(run.deterministic === true),
-      plannedSteps:
-        encode(run.plannedSteps, `The planned steps ${what}`) || undefined,
-      wire: encode(run.wire, `The wire ${what}`),
+    const { runner, keys } = this.#context
+    const fields = newRunFields(run, this.#context.encode)
+    for (let nth = 1; ; nth++) {
+      const id = newRunId(run.wire.parentStepId, nth)
+      const { code, detail } = await runner.run(runScripts.createRun, {
+        keys: keys.runScriptKeys(id),
+        args: {},
+        rest: ['id', id, ...fields],
+      })
+      const [status] = detail
+      if (code === 'ok' || (status !== 'failed' && status !== 'cancelled')) {
+        return id
+      }
     }
-    await runner.run(runScripts.createRun, {
-      keys: keys.runScriptKeys(id),
-      args: {},
-      rest: Object.entries(fields).flatMap(([field, value]) =>
-        value === undefined ? [] : [field, value]
-      ),
-    })
-    return id
   }
 
   /** @throws RedisCorruptDataError for stored data that is not a run's. */
@@ -94,6 +91,40 @@ export class RunStore {
     hold.readAhead = undefined
     return fields
   }
+}
+
+function newRunFields(run: NewRun, encode: StoreContext['encode']): string[] {
+  const what = `of a new run of '${run.workflow}'`
+  const fields: Record<string, string | undefined> = {
+    workflow: run.workflow,
+    input: encode(run.input, `The input ${what}`) || undefined,
+    inline: String(run.inline),
+    graphHash: run.graphHash,
+    deterministic: String(run.deterministic === true),
+    plannedSteps:
+      encode(run.plannedSteps, `The planned steps ${what}`) || undefined,
+    wire: encode(run.wire, `The wire ${what}`),
+  }
+  return Object.entries(fields).flatMap(([field, value]) =>
+    value === undefined ? [] : [field, value]
+  )
+}
+
+/** A UUID: any one, or the nth of the step that starts the run. */
+function newRunId(parentStepId: string | undefined, nth: number): string {
+  if (parentStepId === undefined) return randomUUID()
+  const hex = createHash('sha256')
+    .update(`${nth}:${parentStepId}`)
+    .digest('hex')
+  const parts = [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    // Version 8: a UUID that is made in a way of one's own.
+    `8${hex.slice(13, 16)}`,
+    `8${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ]
+  return parts.join('-')
 }
 
 /** @throws RedisCorruptDataError for stored data that is not a run's. */

@@ -377,49 +377,6 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
     expect(calls).toBe(1)
   })
 
-  test('a child whose starter died before it was linked goes on beside the next one', async () => {
-    harness.workflow('child', (workflow) => workflow.do('pack', 'quick', {}))
-    harness.step('child', () => 'not called', { queued: true })
-    harness.workflow('parent', (workflow) =>
-      workflow.do('ship', 'child', {}, { retries: 2 })
-    )
-    const created: string[] = []
-    const createRun = (service: Service) => {
-      const real = service.createRun.bind(service)
-      return vi
-        .spyOn(service, 'createRun')
-        .mockImplementation(async (...args) => {
-          const id = await real(...args)
-          if (args[0] === 'child') created.push(id)
-          return id
-        })
-    }
-    const dead = await harness.another(LEASE)
-    createRun(dead)
-    createRun(harness.service)
-    vi.spyOn(dead, 'setStepChildRunId').mockReturnValue(new Promise(() => {}))
-    const runId = await harness.start('parent')
-    await harness.runJob(harness.queue.take() as Job)
-    void harness.deliver(harness.queue.take() as Job, dead).catch(() => {})
-    await until(
-      async () => created.length === 1 && harness.queue.jobs.length > 0
-    )
-    await dead.close()
-    // The child's own message waits in the line.
-    const [message] = harness.queue.jobs.splice(0)
-    expect(await recovered()).toMatchObject([{ outcome: 'retried' }])
-    await harness.drain()
-    await harness.runJob(message as Job)
-    expect(await sweepUntilEnded(runId)).toBe('completed')
-    expect(created).toHaveLength(2)
-    for (const id of created) {
-      expect((await harness.run(id)).status).toBe('completed')
-    }
-    const step = await harness.service.getStepState(runId, 'ship')
-    expect(step).toMatchObject({ childRunId: created[1], result: 'quick' })
-    expect(harness.count('quick')).toBe(2)
-  })
-
   test('a process whose clock is an hour behind finds what is due', async () => {
     harness.workflow('w', (workflow) =>
       workflow.do('it', 'stuck', {}, { retries: 2 })

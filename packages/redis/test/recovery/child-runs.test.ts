@@ -1,0 +1,112 @@
+import { until } from '@pikku/redis-testing'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { CLIENTS, type Service } from '../clients.js'
+import { EngineHarness, type Job } from '../engine/engine-harness.js'
+
+const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
+
+describe.each(CLIENTS)('child runs over $client', (client) => {
+  let harness: EngineHarness
+  /** The child runs that anybody said to have created. */
+  let created: string[]
+
+  beforeEach(async () => {
+    harness = await EngineHarness.open(client, { queue: true, service: LEASE })
+    created = []
+    harness.step('quick', () => 'quick', { queued: true })
+    harness.workflow('child', (workflow) => workflow.do('pack', 'quick', {}))
+    // As a step it goes to the queue.
+    harness.step('child', () => 'not called', { queued: true })
+    harness.workflow('parent', (workflow) =>
+      workflow.do('ship', 'child', {}, { retries: 2 })
+    )
+  })
+
+  afterEach(() => harness.close())
+
+  function watch(service: Service): void {
+    const real = service.createRun.bind(service)
+    vi.spyOn(service, 'createRun').mockImplementation(async (...args) => {
+      const id = await real(...args)
+      if (args[0] === 'child') created.push(id)
+      return id
+    })
+  }
+
+  /** A parent whose worker died between the child's start and its link. */
+  async function strand(): Promise<{ runId: string; message: Job }> {
+    const dead = await harness.another(LEASE)
+    watch(dead)
+    watch(harness.service)
+    vi.spyOn(dead, 'setStepChildRunId').mockReturnValue(new Promise(() => {}))
+    const runId = await harness.start('parent')
+    await harness.runJob(harness.queue.take() as Job)
+    void harness.deliver(harness.queue.take() as Job, dead).catch(() => {})
+    await until(
+      async () => created.length === 1 && harness.queue.jobs.length > 0
+    )
+    await dead.close()
+    const [message] = harness.queue.jobs.splice(0)
+    return { runId, message: message as Job }
+  }
+
+  async function recover(): Promise<void> {
+    await until(
+      async () =>
+        (await harness.service.recoverOrphanedSteps()).recovered.length > 0
+    )
+  }
+
+  test('the next attempt of a starter that died goes on with its child', async () => {
+    const { runId, message } = await strand()
+    await recover()
+    await harness.drain()
+    await harness.runJob(message)
+    await harness.drain()
+    expect(await harness.run(runId)).toMatchObject({
+      status: 'completed',
+      output: 'quick',
+    })
+    expect(new Set(created).size).toBe(1)
+    expect(harness.count('quick')).toBe(1)
+    const step = await harness.service.getStepState(runId, 'ship')
+    expect(step).toMatchObject({ attemptCount: 2, childRunId: created[0] })
+  })
+
+  test('a child that has completed by then is not run again', async () => {
+    const { runId, message } = await strand()
+    await harness.runJob(message)
+    await harness.drain()
+    expect((await harness.run(created[0]!)).status).toBe('completed')
+    await until(async () => {
+      await harness.service.recoverOrphanedSteps()
+      await harness.service.recoverStalledRuns({ stalledAfterMs: 100 })
+      await harness.drain()
+      return (await harness.run(runId)).status === 'completed'
+    })
+    expect((await harness.run(runId)).output).toBe('quick')
+    expect(harness.count('quick')).toBe(1)
+  })
+
+  test('a child that has failed by then is followed by another one', async () => {
+    const { runId, message } = await strand()
+    const [first] = created as [string]
+    await harness.service.updateRunStatus(first, 'failed', undefined, {
+      message: 'broken',
+    })
+    await recover()
+    await harness.drain()
+    await harness.runJob(message).catch(() => {})
+    expect((await harness.run(runId)).status).toBe('completed')
+    const step = await harness.service.getStepState(runId, 'ship')
+    expect(step.childRunId).not.toBe(first)
+    expect((await harness.run(step.childRunId!)).status).toBe('completed')
+  })
+
+  test('steps of two runs never share a child', async () => {
+    for (let i = 0; i < 3; i++) await harness.start('parent')
+    watch(harness.service)
+    await harness.drain()
+    expect(new Set(created).size).toBe(3)
+  })
+})
