@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '@pikku/redis-testing'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, test } from 'vitest'
 import { CLIENTS, openService, type Service, testPrefix } from '../clients.js'
 
 const WIRE = { type: 'test' }
