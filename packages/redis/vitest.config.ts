@@ -30,6 +30,22 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'each write waited for',
+          // The kill sweep and the tests of pipelining do both by themselves.
+          include: ['test/engine/**/*.test.ts', 'test/faults/**/*.test.ts'],
+          exclude: [
+            ...configDefaults.exclude,
+            'test/faults/kill-sweep.test.ts',
+            'test/faults/read-only.test.ts',
+            'test/faults/hostile-input.test.ts',
+          ],
+          env: { PIPELINING: 'false' },
+          globalSetup: [`${SETUP}/vitest-global-setup`],
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'cluster',
           include: [...EVERYWHERE, 'model', 'cluster'].map(
             (folder) => `test/${folder}/**/*.test.ts`

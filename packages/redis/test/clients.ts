@@ -75,6 +75,9 @@ export function testPrefix(label?: string): string {
   return `workflows:${uniquePrefix(label)}`
 }
 
+/** Suites run with pipelining, which is the default, and some without it, too. */
+export const PIPELINING = process.env['PIPELINING'] !== 'false'
+
 /** A service of its own prefix, on the Redis of this run or another one. */
 export async function openService(
   client: Client,
@@ -84,6 +87,7 @@ export async function openService(
   const service = new client.Service(connection, {
     keyPrefix: testPrefix(),
     wireQueues: false,
+    pipelining: PIPELINING,
     ...options,
   })
   await service.init()

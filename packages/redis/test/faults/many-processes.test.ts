@@ -1,6 +1,12 @@
 import { RawConnection, uniquePrefix } from '@pikku/redis-testing'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { CLIENTS, keysOf, openService, type Service } from '../clients.js'
+import {
+  CLIENTS,
+  PIPELINING,
+  keysOf,
+  openService,
+  type Service,
+} from '../clients.js'
 import type { Message } from '../engine/application.js'
 import { expectStepsAgreeWithHistory } from './agreement.js'
 import { OrderWorker } from './workers/order-worker-process.js'
@@ -34,7 +40,11 @@ describe('many processes of both clients with messages that come twice', () => {
     const starting = Array.from({ length: PROCESSES }, (_, n) => {
       const { client } = CLIENTS[n % CLIENTS.length]!
       const lock = { retries: 20, retryDelayMs: 50 }
-      const setup = { client, url, service: { keyPrefix: prefix, lock } }
+      const setup = {
+        client,
+        url,
+        service: { keyPrefix: prefix, lock, pipelining: PIPELINING },
+      }
       return OrderWorker.start(setup, onEvent)
     })
     workers = await Promise.all(starting)

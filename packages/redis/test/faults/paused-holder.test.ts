@@ -1,6 +1,6 @@
 import { RawConnection, uniquePrefix } from '@pikku/redis-testing'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
-import { CLIENTS, openService, type Service } from '../clients.js'
+import { CLIENTS, PIPELINING, openService, type Service } from '../clients.js'
 import type { Message } from '../engine/application.js'
 import { type End, OrderWorker } from './workers/order-worker-process.js'
 import type { Effect, WorkerSetup } from './workers/protocol.js'
@@ -31,7 +31,7 @@ describe.each(CLIENTS)('a paused lock holder over $client', (client) => {
     setup = {
       client: client.client,
       url,
-      service: { keyPrefix: prefix, lock: LOCK },
+      service: { keyPrefix: prefix, lock: LOCK, pipelining: PIPELINING },
     }
   })
 
