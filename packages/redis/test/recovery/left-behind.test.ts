@@ -6,13 +6,6 @@ import { EngineHarness, type Job } from '../engine/engine-harness.js'
 import { readIndexes } from '../finding/indexes.js'
 
 const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
-const SCHEMA = {
-  '~standard': {
-    version: 1,
-    vendor: 'test',
-    validate: (value: unknown) => ({ value }),
-  },
-} as never
 const STEP_WORKER = 'pikku-workflow-step-worker'
 
 /** What dead or confused workers leave behind, and what then becomes of it. */
@@ -83,61 +76,6 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
     })
     return found
   }
-
-  test('behind an approval, a step whose dispatch was lost is dispatched', async () => {
-    harness.workflow('gated', async (workflow) => {
-      await workflow.approval('Approve', { schema: SCHEMA })
-      return workflow.do('after', 'quick', {})
-    })
-    const runId = await harness.start('gated')
-    await harness.drain()
-    expect((await harness.run(runId)).status).toBe('suspended')
-    await harness.service.approveStep(runId, 'Approve', {} as never)
-    const dead = await harness.another(LEASE)
-    const asked = Promise.withResolvers<void>()
-    vi.spyOn(harness.queue, 'add').mockImplementationOnce(() => {
-      asked.resolve()
-      return new Promise(() => {})
-    })
-    void harness.deliver(harness.queue.take() as Job, dead).catch(() => {})
-    await asked.promise
-    await dead.close()
-    expect(await sweepUntilEnded(runId)).toBe('completed')
-  })
-
-  test('behind an approval, a driver that died in a step is replaced', async () => {
-    let calls = 0
-    harness.workflow('gated', async (workflow) => {
-      await workflow.approval('Approve', { schema: SCHEMA })
-      return workflow.do('after', async () => {
-        calls++
-        if (calls === 1) await held
-        return calls
-      })
-    })
-    const runId = await harness.start('gated')
-    await harness.drain()
-    await harness.service.approveStep(runId, 'Approve', {} as never)
-    const dead = await harness.another(LEASE)
-    void harness.deliver(harness.queue.take() as Job, dead).catch(() => {})
-    await until(async () => calls === 1)
-    await dead.close()
-    expect(await sweepUntilEnded(runId)).toBe('completed')
-  })
-
-  test('a gate that somebody else went through is not kept in hand', async () => {
-    harness.workflow('gated', async (workflow) => {
-      await workflow.approval('Approve', { schema: SCHEMA })
-    })
-    const worker = await harness.another(LEASE)
-    const runId = await harness.start('gated')
-    await harness.drain(worker)
-    expect(worker['leasesHeld']).toBe(1)
-    await harness.service.approveStep(runId, 'Approve', {} as never)
-    await harness.drain()
-    expect((await harness.run(runId)).status).toBe('completed')
-    await until(async () => worker['leasesHeld'] === 0)
-  })
 
   test('a step whose outcome could not be recorded is found while its process lives', async () => {
     harness.workflow('w', (workflow) =>

@@ -1,0 +1,104 @@
+import { until } from '@pikku/redis-testing'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { CLIENTS, type Service } from '../clients.js'
+import { EngineHarness, type Job } from '../engine/engine-harness.js'
+
+const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
+const SCHEMA = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: (value: unknown) => ({ value }),
+  },
+} as never
+
+/** A run that waits for a person is nobody's; one that goes on is somebody's. */
+describe.each(CLIENTS)('approvals over $client', (client) => {
+  let harness: EngineHarness
+  let letGo: () => void
+  let held: Promise<void>
+
+  beforeEach(async () => {
+    harness = await EngineHarness.open(client, { queue: true, service: LEASE })
+    held = new Promise((resolve) => {
+      letGo = resolve
+    })
+    harness.step('quick', () => 'quick', { queued: true })
+  })
+
+  afterEach(async () => {
+    letGo()
+    await harness.close()
+  })
+
+  /** Every sweep, and the queue's work, until the run has ended. */
+  async function sweepUntilEnded(
+    runId: string,
+    service: Service = harness.service
+  ): Promise<string> {
+    const ended = new Set(['completed', 'failed'])
+    await until(async () => {
+      await service.recoverOrphanedSteps()
+      await service.relayUndispatchedSteps({ undispatchedAfterMs: 100 })
+      await service.recoverStalledRuns({ stalledAfterMs: 100 })
+      await harness.drain()
+      return ended.has((await harness.run(runId)).status)
+    })
+    return (await harness.run(runId)).status
+  }
+
+  test('behind an approval, a step whose dispatch was lost is dispatched', async () => {
+    harness.workflow('gated', async (workflow) => {
+      await workflow.approval('Approve', { schema: SCHEMA })
+      return workflow.do('after', 'quick', {})
+    })
+    const runId = await harness.start('gated')
+    await harness.drain()
+    expect((await harness.run(runId)).status).toBe('suspended')
+    await harness.service.approveStep(runId, 'Approve', {} as never)
+    const dead = await harness.another(LEASE)
+    const asked = Promise.withResolvers<void>()
+    vi.spyOn(harness.queue, 'add').mockImplementationOnce(() => {
+      asked.resolve()
+      return new Promise(() => {})
+    })
+    void harness.deliver(harness.queue.take() as Job, dead).catch(() => {})
+    await asked.promise
+    await dead.close()
+    expect(await sweepUntilEnded(runId)).toBe('completed')
+  })
+
+  test('behind an approval, a driver that died in a step is replaced', async () => {
+    let calls = 0
+    harness.workflow('gated', async (workflow) => {
+      await workflow.approval('Approve', { schema: SCHEMA })
+      return workflow.do('after', async () => {
+        calls++
+        if (calls === 1) await held
+        return calls
+      })
+    })
+    const runId = await harness.start('gated')
+    await harness.drain()
+    await harness.service.approveStep(runId, 'Approve', {} as never)
+    const dead = await harness.another(LEASE)
+    void harness.deliver(harness.queue.take() as Job, dead).catch(() => {})
+    await until(async () => calls === 1)
+    await dead.close()
+    expect(await sweepUntilEnded(runId)).toBe('completed')
+  })
+
+  test('a gate that somebody else went through is not kept in hand', async () => {
+    harness.workflow('gated', async (workflow) => {
+      await workflow.approval('Approve', { schema: SCHEMA })
+    })
+    const worker = await harness.another(LEASE)
+    const runId = await harness.start('gated')
+    await harness.drain(worker)
+    expect(worker['leasesHeld']).toBe(1)
+    await harness.service.approveStep(runId, 'Approve', {} as never)
+    await harness.drain()
+    expect((await harness.run(runId)).status).toBe('completed')
+    await until(async () => worker['leasesHeld'] === 0)
+  })
+})
