@@ -28,7 +28,9 @@ local run, refused = open_run(ARGV[1])
 if not run then
   return refused
 end
-local answers = {}
+-- Each transition has an id of its own, the same when the call is repeated: two
+-- retries of one step in one call are two callers', and one wins.
+local answers, call_id = {}, operation
 local at = 2
 while ARGV[at] do
   local position, count = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 3])
@@ -36,6 +38,7 @@ while ARGV[at] do
   for i = 1, count do
     args[i] = ARGV[at + 3 + i]
   end
+  operation = #answers == 0 and call_id or call_id .. ':' .. #answers
   answers[#answers + 1] = transitions[ARGV[at]](run, KEYS[position], ARGV[at + 2], args, KEYS[position + 1])
   at = at + 4 + count
 end

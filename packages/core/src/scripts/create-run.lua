@@ -23,6 +23,10 @@ local known = redis.call('HMGET', RUN, 'id', 'status', 'operation')
 if known[1] then
   return known[3] == operation and { 'ok' } or { 'exists', known[2] }
 end
+-- A key of another type than it should be of fails the script here, or never.
+redis.call('ZCARD', LISTING)
+redis.call('HEXISTS', COUNTS, '')
+redis.call('ZCARD', IDLE)
 local stamp = text_of(now)
 redis.call('HSET', RUN, 'status', 'running', 'operation', operation, 'clock', stamp, 'createdAt', stamp, 'updatedAt', stamp, unpack(ARGV))
 local seen = redis.call('HMGET', RUN, 'id', 'workflow', 'createdAt', 'listed')

@@ -255,7 +255,11 @@ export abstract class BaseRedisWorkflowService extends DrivenWorkflowService {
   /** Without a queue a run is driven where it is found; it may take long. */
   async #driveHere(runId: string, rpc: Rpc): Promise<void> {
     await this.#context.fences.settle()
-    void this.runWorkflowJob(runId, rpc).catch((error: unknown) =>
+    // Whoever resumes a run, from its own body perhaps, does not drive it.
+    const driven = this.#context.fences.outside(() =>
+      this.runWorkflowJob(runId, rpc)
+    )
+    void driven.catch((error: unknown) =>
       this.#log('warn', `Run '${runId}' was not driven: ${String(error)}`)
     )
   }

@@ -137,23 +137,33 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
     stepName: string,
     fn: () => Promise<T>
   ): Promise<T> {
-    const { claims, lock, keys } = this.#context
+    const { claims, fences, lock, keys } = this.#context
     const claim = this.#claimsAtOnce ? claims.of(runId, stepName) : undefined
     if (claim && !claim.isClaimed) {
       claim.isClaimed = true
       const { rpcName } = claim
       return (await this.claimStepForExecution(runId, stepName, rpcName)) as T
     }
-    return lock.withLock(keys.stepLockKey(runId, stepName), fn)
+    return lock.withLock(keys.stepLockKey(runId, stepName), async () => {
+      const result = await fn()
+      await fences.settle()
+      return result
+    })
   }
 
   /** Reentrant: inside a run's own lock the body just runs. */
   async withRunLock<T>(id: string, fn: () => Promise<T>): Promise<T> {
-    const { fences, keys, lock, writer } = this.#context
+    const { fences, keys, leases, lock, writer } = this.#context
     if (fences.holds(id)) return fn()
-    return lock.withLock(keys.lockKey(id), (lease) =>
-      fences.within(id, writer.hold(id, lease), fn)
-    )
+    return lock.withLock(keys.lockKey(id), async (lease) => {
+      try {
+        return await fences.within(id, writer.hold(id, lease), fn)
+      } catch (error) {
+        // A replay would take what its branches still do for what nobody does.
+        if (isStale(error, id)) await leases.whenDropped(id)
+        throw error
+      }
+    })
   }
 
   /**
@@ -164,7 +174,7 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
    *   first: whatever made this call (a step's result, say) may have come too
    *   late for the other process, and after an outage somebody has to go on.
    * @throws RedisLockTimeoutError if another process drives it and there is
-   *   no queue.
+   *   no queue; not for a child run that a starter found: it is another's.
    */
   override async runWorkflowJob(runId: string, rpc: Rpc): Promise<void> {
     const inside = this.#context.fences.holds(runId)
@@ -172,7 +182,7 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
       try {
         return await this.#driveOnce(runId, rpc)
       } catch (error) {
-        if (!(error instanceof StaleReplayError) || inside) throw error
+        if (!isStale(error, runId) || inside) throw error
         if (replays < MOST_REPLAYS) continue
         throw await this.#interrupted(runId, error, false)
       }
@@ -180,6 +190,7 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
   }
 
   async #driveOnce(runId: string, rpc: Rpc): Promise<void> {
+    const { adopted } = this.#context
     let entered = false
     try {
       // The engine reads the recorded steps before it takes the lock. Steps
@@ -196,8 +207,8 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
       const lost = error instanceof RedisLockLostError
       if (!busy && !lost) throw error
       if (error.key !== this.#context.keys.lockKey(runId)) throw error
-      if (busy && !hasQueue()) throw error
-      throw await this.#interrupted(runId, error, true)
+      if (busy && !hasQueue() && !adopted.delete(runId)) throw error
+      throw await this.#interrupted(runId, error, lost || hasQueue())
     }
   }
 
@@ -245,4 +256,8 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
   #offerQueue(): void {
     if (this.#queue) offerQueue(this.#queue)
   }
+}
+
+function isStale(error: unknown, runId: string): error is StaleReplayError {
+  return error instanceof StaleReplayError && error.runId === runId
 }

@@ -41,7 +41,8 @@ export class HeldRun {
   readonly #send: (calls: TransitionCall[]) => Promise<Outcome<string>[]>
   readonly #waiting: Waiting[] = []
   #backlog = 0
-  #flushing: Promise<void> | undefined
+  #last: Promise<unknown> | undefined
+  #isFlushing = false
   #failure: unknown
   #closed = false
 
@@ -62,9 +63,14 @@ export class HeldRun {
     return !this.#closed && this.lease.state !== 'released'
   }
 
-  /** Makes a transition after all earlier ones, and waits for its outcome. */
+  /**
+   * Makes a transition after all earlier ones, and waits for its outcome.
+   *
+   * @throws What stopped this context, or what a deferred one failed with.
+   */
   async push(call: TransitionCall): Promise<Outcome<string>> {
     const outcome = await this.#add(call)
+    if (this.stopped !== undefined) throw this.stopped
     this.#throwFailure()
     return outcome
   }
@@ -91,8 +97,13 @@ export class HeldRun {
 
   /** @throws What a deferred transition failed with. */
   async settled(): Promise<void> {
-    while (this.#flushing) await this.#flushing
+    await this.acknowledged()
     this.#throwFailure()
+  }
+
+  /** Waits for what was written so far, whatever becomes of it. */
+  async acknowledged(): Promise<void> {
+    await this.#last
   }
 
   /** Waits for everything; later writes are outside of the lock. */
@@ -116,15 +127,19 @@ export class HeldRun {
 
   #add(call: TransitionCall): Promise<Outcome<string>> {
     this.readAhead = undefined
-    return new Promise((resolve, reject) => {
+    const made = new Promise<Outcome<string>>((resolve, reject) => {
       const size = call.args.reduce((sum, arg) => sum + arg.length, OVERHEAD)
       this.#backlog += size
       this.#waiting.push({ call, size, resolve, reject })
-      this.#flushing ??= this.#flush()
+      if (!this.#isFlushing) void this.#flush()
     })
+    this.#last = made.catch(() => {})
+    return made
   }
 
+  /** Never rejects. */
   async #flush(): Promise<void> {
+    this.#isFlushing = true
     for (;;) {
       // After the microtasks that are due: they may have more to send along.
       await new Promise<void>((resolve) => process.nextTick(resolve))
@@ -134,11 +149,13 @@ export class HeldRun {
         const outcomes = await this.#send(batch.map(({ call }) => call))
         for (const [i, { resolve }] of batch.entries()) resolve(outcomes[i]!)
       } catch (error) {
+        // What was written behind it would leave a hole where this should be.
+        batch.push(...this.#waiting.splice(0))
         for (const { reject } of batch) reject(error)
       }
       for (const { size } of batch) this.#backlog -= size
     }
-    this.#flushing = undefined
+    this.#isFlushing = false
   }
 
   #takeBatch(): Waiting[] {

@@ -102,7 +102,7 @@ export class RunFences {
 
   /** Waits for the writes of all contexts, whatever becomes of them. */
   async settleAll(): Promise<void> {
-    await Promise.allSettled([...this.#all].map((hold) => hold.settled()))
+    await Promise.allSettled([...this.#all].map((hold) => hold.acknowledged()))
   }
 
   /**
@@ -139,8 +139,10 @@ export class RunFences {
   failed(error: unknown): void {
     if (!isOutage(error) && !(error instanceof StaleReplayError)) return
     if (isOutage(error)) this.#outages.add(error)
-    for (const hold of this.#held.getStore()?.values() ?? []) {
-      hold.stopped ??= error
+    for (const [runId, hold] of this.#held.getStore() ?? []) {
+      // An outage is everybody's; a stale replay is one body's.
+      const isOther = error instanceof StaleReplayError && error.runId !== runId
+      if (!isOther) hold.stopped ??= error
     }
   }
 

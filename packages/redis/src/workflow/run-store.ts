@@ -45,9 +45,10 @@ export class RunStore {
         rest: ['id', id, ...fields],
       })
       const [status] = detail
-      if (code === 'ok' || (status !== 'failed' && status !== 'cancelled')) {
-        return id
-      }
+      if (code === 'ok') return id
+      if (status === 'failed' || status === 'cancelled') continue
+      this.#context.adopted.add(id)
+      return id
     }
   }
 

@@ -9,6 +9,7 @@ import {
 import type { RedisLease } from '@pikku/redis-core'
 import { HeldRun } from './held-run.js'
 import type { RunFences } from './run-fences.js'
+import { StaleReplayError } from './stale-replay-error.js'
 
 /**
  * Writes to runs: one call of one script each. Inside a run's own lock, writes
@@ -52,7 +53,8 @@ export class RunWriter {
     }
     return fences.guard(runId, async () => {
       await fences.settle(hold)
-      return hold.push(call)
+      if (hold.open) return hold.push(call)
+      return (await this.#send(runId, '', [call]))[0]!
     })
   }
 
@@ -68,6 +70,12 @@ export class RunWriter {
   ): Promise<void> {
     const hold = this.#deferring(runId)
     if (hold === undefined) return settle(await this.write(runId, call))
+    if (hold.stopped instanceof StaleReplayError) {
+      // The body will be replayed; what a branch of it still gave is worth
+      // recording, and its step must not run again.
+      const [outcome] = await this.#send(runId, hold.lease.token, [call])
+      return settle(outcome!)
+    }
     return this.#fences.guard(runId, () =>
       hold.defer(call, settle, (error) => this.#fences.failed(error))
     )

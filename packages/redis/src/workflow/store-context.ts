@@ -31,6 +31,8 @@ export interface StoreContext {
   readonly writer: RunWriter
   readonly leases: StepLeases
   readonly claims: StepClaims
+  /** Child runs that somebody else had started already. */
+  readonly adopted: Set<string>
   /** A value as JSON within the size limit: see {@link encodeJson}. */
   readonly encode: (value: unknown, what: string) => string
   /** An error as JSON, cut to the size limit: it has to be recorded. */
@@ -63,6 +65,7 @@ export function createStoreContext(
     writer: new RunWriter(runner, keys, fences, pipelining),
     leases: new StepLeases(runner, keys, options.stepLeaseMs ?? STEP_LEASE_MS),
     claims: new StepClaims(),
+    adopted: new Set(),
     lock: new RedisLock(runner, {
       ...lock,
       onReleaseError: (key, error) =>

@@ -252,7 +252,7 @@ describe('transitions in any order, some at once', () => {
         await expectStepsAgreeWithHistory(raw, keysOf(prefix), runId)
       }
     )
-    await fc.assert(property, { numRuns: 300, endOnFailure: false })
+    await fc.assert(property, { numRuns: 450, endOnFailure: false })
     console.log(`${transitions} transitions in the run lock`)
     expect(transitions).toBeGreaterThanOrEqual(3_000)
   }, 120_000)

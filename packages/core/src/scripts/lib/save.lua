@@ -99,6 +99,31 @@ local function save_indexes(run, moves)
   end
 end
 
+-- A key of another type than it should be of fails the script here, or never.
+local function check_types(run, moves)
+  for _, attempt in ipairs(run.attempts) do
+    if not attempt.position then
+      run.length = run.length or redis.call('LLEN', HISTORY)
+      redis.call('ZCARD', STEPS)
+      break
+    end
+  end
+  if not moves then
+    return
+  end
+  redis.call('ZCARD', IDLE)
+  if #moves.leases > 0 or #moves.dropped > 0 then
+    redis.call('ZCARD', LEASES)
+  end
+  if moves.pending ~= nil then
+    redis.call('ZCARD', PENDING)
+  end
+  if run.status ~= run.listed then
+    redis.call('ZCARD', LISTING)
+    redis.call('HEXISTS', COUNTS, '')
+  end
+end
+
 local function save(run)
   if not run.stamp then
     return
@@ -109,6 +134,7 @@ local function save(run)
     set_run(run, 'inFlight', text_of(run.in_flight))
   end
   set_run(run, 'clock', run.stamp)
+  check_types(run, moves)
   -- First a write that a server without memory refuses: after any other it lets
   -- the script go on.
   redis.call('HSET', RUN, unpack(run.set))
