@@ -1,7 +1,8 @@
 import { until } from '@pikku/redis-testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { CLIENTS, type Service } from '../clients.js'
+import { CLIENTS } from '../clients.js'
 import { EngineHarness, type Job } from '../engine/engine-harness.js'
+import { sweepUntilEnded } from './sweeping.js'
 
 const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
 const SCHEMA = {
@@ -31,22 +32,6 @@ describe.each(CLIENTS)('approvals over $client', (client) => {
     await harness.close()
   })
 
-  /** Every sweep, and the queue's work, until the run has ended. */
-  async function sweepUntilEnded(
-    runId: string,
-    service: Service = harness.service
-  ): Promise<string> {
-    const ended = new Set(['completed', 'failed'])
-    await until(async () => {
-      await service.recoverOrphanedSteps()
-      await service.relayUndispatchedSteps({ undispatchedAfterMs: 100 })
-      await service.recoverStalledRuns({ stalledAfterMs: 100 })
-      await harness.drain()
-      return ended.has((await harness.run(runId)).status)
-    })
-    return (await harness.run(runId)).status
-  }
-
   test('behind an approval, a step whose dispatch was lost is dispatched', async () => {
     harness.workflow('gated', async (workflow) => {
       await workflow.approval('Approve', { schema: SCHEMA })
@@ -65,7 +50,7 @@ describe.each(CLIENTS)('approvals over $client', (client) => {
     void harness.deliver(harness.queue.take() as Job, dead).catch(() => {})
     await asked.promise
     await dead.close()
-    expect(await sweepUntilEnded(runId)).toBe('completed')
+    expect(await sweepUntilEnded(harness, runId)).toBe('completed')
   })
 
   test('behind an approval, a driver that died in a step is replaced', async () => {
@@ -85,7 +70,7 @@ describe.each(CLIENTS)('approvals over $client', (client) => {
     void harness.deliver(harness.queue.take() as Job, dead).catch(() => {})
     await until(async () => calls === 1)
     await dead.close()
-    expect(await sweepUntilEnded(runId)).toBe('completed')
+    expect(await sweepUntilEnded(harness, runId)).toBe('completed')
   })
 
   test('a gate that somebody else went through is not kept in hand', async () => {

@@ -2,6 +2,7 @@ import { until } from '@pikku/redis-testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLIENTS, type Service } from '../clients.js'
 import { EngineHarness, type Job } from '../engine/engine-harness.js'
+import { firstRecovered } from './sweeping.js'
 
 const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
 
@@ -50,16 +51,9 @@ describe.each(CLIENTS)('child runs over $client', (client) => {
     return { runId, message: message as Job }
   }
 
-  async function recover(): Promise<void> {
-    await until(
-      async () =>
-        (await harness.service.recoverOrphanedSteps()).recovered.length > 0
-    )
-  }
-
   test('the next attempt of a starter that died goes on with its child', async () => {
     const { runId, message } = await strand()
-    await recover()
+    await firstRecovered(harness.service)
     await harness.drain()
     await harness.runJob(message)
     await harness.drain()
@@ -94,7 +88,7 @@ describe.each(CLIENTS)('child runs over $client', (client) => {
     await harness.service.updateRunStatus(first, 'failed', undefined, {
       message: 'broken',
     })
-    await recover()
+    await firstRecovered(harness.service)
     await harness.drain()
     await harness.runJob(message).catch(() => {})
     expect((await harness.run(runId)).status).toBe('completed')

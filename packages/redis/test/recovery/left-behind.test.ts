@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLIENTS, keysOf, openService, type Service } from '../clients.js'
 import { EngineHarness, type Job } from '../engine/engine-harness.js'
 import { readIndexes } from '../finding/indexes.js'
+import { firstRecovered, sweepUntilEnded } from './sweeping.js'
 
 const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
 const STEP_WORKER = 'pikku-workflow-step-worker'
@@ -36,22 +37,6 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
     await harness.close()
   })
 
-  /** Every sweep, and the queue's work, until the run has ended. */
-  async function sweepUntilEnded(
-    runId: string,
-    service: Service = harness.service
-  ): Promise<string> {
-    const ended = new Set(['completed', 'failed'])
-    await until(async () => {
-      await service.recoverOrphanedSteps()
-      await service.relayUndispatchedSteps({ undispatchedAfterMs: 100 })
-      await service.recoverStalledRuns({ stalledAfterMs: 100 })
-      await harness.drain()
-      return ended.has((await harness.run(runId)).status)
-    })
-    return (await harness.run(runId)).status
-  }
-
   /** A run whose queued step a worker has in hand. */
   async function begin(workflow: string, worker: Service) {
     const calls = harness.calls.length
@@ -66,16 +51,8 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
     return { runId, job, working }
   }
 
-  const recovered = async (service: Service = harness.service) => {
-    let found: Awaited<
-      ReturnType<Service['recoverOrphanedSteps']>
-    >['recovered'] = []
-    await until(async () => {
-      found = (await service.recoverOrphanedSteps()).recovered
-      return found.length > 0
-    })
-    return found
-  }
+  const recovered = (service: Service = harness.service) =>
+    firstRecovered(service)
 
   test('a step whose outcome could not be recorded is found while its process lives', async () => {
     harness.workflow('w', (workflow) =>
@@ -113,7 +90,7 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
     // The queue tries again: the step runs, so the message is done with.
     await harness.drain()
     expect(harness.queue.jobs).toEqual([])
-    expect(await sweepUntilEnded(runId)).toBe('completed')
+    expect(await sweepUntilEnded(harness, runId)).toBe('completed')
     await worker.close()
   })
 
@@ -137,7 +114,7 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
         await loser.setStepResult(step.stepId, 1)
       })
       .catch(() => {})
-    expect(await sweepUntilEnded(runId)).toBe('completed')
+    expect(await sweepUntilEnded(harness, runId)).toBe('completed')
   })
 
   test("a late error of a worker that lost its step is not another's", async () => {
@@ -252,7 +229,7 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
       await harness.runJob(job)
       await worker.close()
       const sweeper = await harness.another({ ...LEASE, orphans })
-      expect(await sweepUntilEnded(runId, sweeper)).toBe(end)
+      expect(await sweepUntilEnded(harness, runId, sweeper)).toBe(end)
     }
   )
 
@@ -263,7 +240,7 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
     harness.queue.failure = undefined
     const [listed] = (await readIndexes(harness.service, harness.prefix))
       .pending
-    expect(await sweepUntilEnded(runId || listed!)).toBe('completed')
+    expect(await sweepUntilEnded(harness, runId || listed!)).toBe('completed')
   })
 
   test('a lease that cannot be looked at does not hide the others', async () => {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENTS, type Service } from '../clients.js'
 import { EngineHarness } from '../engine/engine-harness.js'
 import { readIndexes } from '../finding/indexes.js'
+import { firstRecovered } from './sweeping.js'
 
 const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
 
@@ -63,16 +64,8 @@ describe.each(CLIENTS)('recovery over $client', (client) => {
     })
   }
 
-  const recovered = async (service: Service = harness.service) => {
-    let found: Awaited<
-      ReturnType<Service['recoverOrphanedSteps']>
-    >['recovered'] = []
-    await until(async () => {
-      found = (await service.recoverOrphanedSteps()).recovered
-      return found.length > 0
-    })
-    return found
-  }
+  const recovered = (service: Service = harness.service) =>
+    firstRecovered(service)
   const leases = async () =>
     (await readIndexes(harness.service, harness.prefix)).leases
 
