@@ -192,24 +192,9 @@ export class KeySchema {
     }
   }
 
-  /** The keys of every script that writes to the run, in the scripts' order. */
+  /** The keys of every script that writes to the run. */
   runScriptKeys(runId: string): RunKeys & IndexKeys {
-    const { run, lock, steps, history, state, pendingSteps } =
-      this.runKeys(runId)
-    const { listing, counts, idle, pending, leases } = this.indexKeys(runId)
-    return {
-      run,
-      lock,
-      steps,
-      history,
-      state,
-      pendingSteps,
-      listing,
-      counts,
-      idle,
-      pending,
-      leases,
-    }
+    return { ...this.runKeys(runId), ...this.indexKeys(runId) }
   }
 
   /**

@@ -1,6 +1,6 @@
 import { type RedisAdapter, wholeNumber } from '@pikku/redis-core'
 import { DrivenWorkflowService, type Rpc } from './driven-workflow-service.js'
-import { hasQueue, isGraph } from './engine-state.js'
+import { isGraph } from './engine-state.js'
 import { settleLayout } from './layout.js'
 import { RecoveryLoop } from './recovery-loop.js'
 import {
@@ -74,7 +74,7 @@ export abstract class BaseRedisWorkflowService extends DrivenWorkflowService {
     runId: string,
     workflowName?: string
   ): Promise<void> {
-    if (this.#rpc && !hasQueue()) return this.#driveHere(runId, this.#rpc)
+    if (this.#rpc && !this.isRemote) return this.#driveHere(runId, this.#rpc)
     return super.resumeWorkflow(runId, workflowName)
   }
 
@@ -222,7 +222,7 @@ export abstract class BaseRedisWorkflowService extends DrivenWorkflowService {
     runId: string,
     stepNames: readonly string[]
   ): Promise<void> {
-    if (!hasQueue()) return
+    if (!this.isRemote) return
     for (const stepName of stepNames) {
       const { step, data } = await this.readStep(runId, stepName)
       const { stepId, rpcName, retries, retryDelay, fromStepName } = step

@@ -190,7 +190,7 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
   }
 
   async #driveOnce(runId: string, rpc: Rpc): Promise<void> {
-    const { adopted } = this.#context
+    const isAdopted = this.#context.adopted.delete(runId)
     let entered = false
     try {
       // The engine reads the recorded steps before it takes the lock. Steps
@@ -207,7 +207,7 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
       const lost = error instanceof RedisLockLostError
       if (!busy && !lost) throw error
       if (error.key !== this.#context.keys.lockKey(runId)) throw error
-      if (busy && !hasQueue() && !adopted.delete(runId)) throw error
+      if (busy && !hasQueue() && !isAdopted) throw error
       throw await this.#interrupted(runId, error, lost || hasQueue())
     }
   }
@@ -251,6 +251,12 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
   async #beforeEffects(): Promise<void> {
     this.#offerQueue()
     await this.#context.fences.settle()
+  }
+
+  /** Whether work goes to a queue, of the application or of this service. */
+  protected get isRemote(): boolean {
+    this.#offerQueue()
+    return hasQueue()
   }
 
   #offerQueue(): void {

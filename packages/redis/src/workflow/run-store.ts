@@ -6,6 +6,7 @@ import type {
   WorkflowStatus,
 } from '@pikku/core/workflow'
 import { runScripts, transitionOf, transitions } from '@pikku/redis-core'
+import { hasQueue } from './engine-state.js'
 import { required, requiredDate, toFields } from './hash.js'
 import { decodeJson } from './json.js'
 import type { SerializedError } from './serialized-error.js'
@@ -47,7 +48,8 @@ export class RunStore {
       const [status] = detail
       if (code === 'ok') return id
       if (status === 'failed' || status === 'cancelled') continue
-      this.#context.adopted.add(id)
+      // With a queue nobody drives it here.
+      if (!hasQueue()) this.#context.adopted.add(id)
       return id
     }
   }

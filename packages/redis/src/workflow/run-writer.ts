@@ -2,11 +2,11 @@ import {
   advanceCall,
   type KeySchema,
   type Outcome,
+  type RedisLease,
   runScripts,
   type ScriptRunner,
   type TransitionCall,
 } from '@pikku/redis-core'
-import type { RedisLease } from '@pikku/redis-core'
 import { HeldRun } from './held-run.js'
 import type { RunFences } from './run-fences.js'
 import { StaleReplayError } from './stale-replay-error.js'
@@ -81,7 +81,10 @@ export class RunWriter {
     )
   }
 
-  /** Whether the run has no such step, as far as its driver has to know. */
+  /**
+   * Whether the run has no such step, as far as its driver has to know; from
+   * then on it has one.
+   */
   isNew(runId: string, stepName: string): boolean {
     const known = this.#deferring(runId)?.known
     if (known === undefined || known.has(stepName)) return false

@@ -2,7 +2,7 @@ import { type RedisAdapter, RedisConnectionError } from '@pikku/redis-core'
 import { until } from '@pikku/redis-testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLIENTS, keysOf, openService, type Service } from '../clients.js'
-import { EngineHarness, type Job } from '../engine/engine-harness.js'
+import { EngineHarness, type Job, TestQueue } from '../engine/engine-harness.js'
 import { readIndexes } from '../finding/indexes.js'
 import { firstRecovered, sweepUntilEnded } from './sweeping.js'
 
@@ -241,6 +241,27 @@ describe.each(CLIENTS)('what is left behind, over $client', (client) => {
     const [listed] = (await readIndexes(harness.service, harness.prefix))
       .pending
     expect(await sweepUntilEnded(harness, runId || listed!)).toBe('completed')
+  })
+
+  test("a queue that only the service was given gets a graph's node from the first sweep", async () => {
+    const alone = await EngineHarness.open(client)
+    const queue = new TestQueue()
+    const service = await alone.another({ ...LEASE, queue })
+    alone.step('quick', () => 'quick', { queued: true })
+    alone.graph('g', { it: { rpcName: 'quick', next: [] } }, 'it')
+    const runId = await service.createRun('g', {}, false, 'g-1', {
+      type: 'test',
+    })
+    await service.insertStepState(runId, 'it', 'quick', {})
+    await until(async () => {
+      const { redispatched } = await service.relayUndispatchedSteps({
+        undispatchedAfterMs: 20,
+      })
+      return redispatched.includes(runId)
+    })
+    const queued = queue.jobs.map(({ queueName }) => queueName)
+    expect(queued).toContain(STEP_WORKER)
+    await alone.close()
   })
 
   test('a lease that cannot be looked at does not hide the others', async () => {
