@@ -3,7 +3,14 @@ import { configDefaults, defineConfig } from 'vitest/config'
 const SETUP = '@pikku/redis-testing'
 
 /** Suites that say nothing about where the keys are: they run everywhere. */
-const EVERYWHERE = ['engine', 'workflow', 'finding', 'recovery']
+const EVERYWHERE = [
+  'engine',
+  'workflow',
+  'finding',
+  'recovery',
+  'services',
+  'sessions',
+]
 
 /**
  * The same suites against a single server and against a cluster, and what is
@@ -38,6 +45,7 @@ export default defineConfig({
             'test/faults/kill-sweep.test.ts',
             'test/faults/read-only.test.ts',
             'test/faults/hostile-input.test.ts',
+            'test/faults/every-service.test.ts',
           ],
           env: { PIPELINING: 'false' },
           globalSetup: [`${SETUP}/vitest-global-setup`],

@@ -12,7 +12,8 @@ export {
   type KeySchemaOptions,
   type RunKeys,
   type StepIdParts,
-} from './key-schema.js'
+} from './keys/key-schema.js'
+export { SessionKeys } from './keys/session-keys.js'
 export { randomToken } from './random-token.js'
 export { type LockOptions, resolveLockOptions } from './lock-options.js'
 export { resolveRunnerOptions } from './runner-options.js'
@@ -23,20 +24,22 @@ export {
   RedisLock,
   type RedisLockOptions,
 } from './redis-lock.js'
+export { shareAdapter } from './shared-adapter.js'
 export { defineScript, type Script, type ScriptCall } from './script.js'
 export type { Durability, RunnerOptions } from './runner-options.js'
 export { type CallOptions, ScriptRunner } from './script-runner.js'
-export * as lockScripts from './scripts/lock-scripts.js'
-export * as layoutScripts from './scripts/layout-scripts.js'
+export * as lockScripts from './scripts/lock/lock-scripts.js'
+export * as layoutScripts from './scripts/workflow/layout-scripts.js'
 export type { Outcome } from './scripts/outcome.js'
-export * as migrationScripts from './scripts/migration-scripts.js'
-export * as runScripts from './scripts/run-scripts.js'
-export * as sweepScripts from './scripts/sweep-scripts.js'
-export * as transitions from './scripts/transitions.js'
+export * as migrationScripts from './scripts/workflow/migration-scripts.js'
+export * as runScripts from './scripts/workflow/run-scripts.js'
+export * as sessionScripts from './scripts/sessions/session-scripts.js'
+export * as sweepScripts from './scripts/workflow/sweep-scripts.js'
+export * as transitions from './scripts/workflow/transitions.js'
 export {
   advanceCall,
   type Transition,
   type TransitionCall,
   transitionOf,
-} from './scripts/transition.js'
-export * as versionScripts from './scripts/version-scripts.js'
+} from './scripts/workflow/transition.js'
+export * as versionScripts from './scripts/workflow/version-scripts.js'

@@ -1,6 +1,6 @@
 import { RedisLockLostError } from './errors.js'
 import type { LockOptions } from './lock-options.js'
-import { extendLock, releaseLock } from './scripts/lock-scripts.js'
+import { extendLock, releaseLock } from './scripts/lock/lock-scripts.js'
 import type { ScriptRunner } from './script-runner.js'
 
 /** Between two tries of a renewal that failed, in ms. */

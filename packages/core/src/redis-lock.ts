@@ -6,7 +6,7 @@ import { type LockOptions, resolveLockOptions } from './lock-options.js'
 import { RedisLease } from './redis-lease.js'
 import { ScriptRunner } from './script-runner.js'
 import type { Outcome } from './scripts/outcome.js'
-import { acquireLock } from './scripts/lock-scripts.js'
+import { acquireLock } from './scripts/lock/lock-scripts.js'
 
 export interface AcquireOptions {
   /** Gives up waiting; the promise rejects with the signal's reason. */

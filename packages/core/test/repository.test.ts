@@ -7,6 +7,7 @@ import {
   lockScripts,
   runScripts,
   type Script,
+  sessionScripts,
   sweepScripts,
   migrationScripts,
   type Transition,
@@ -44,7 +45,7 @@ const RULES: Array<[folder: string, allowed: RegExp]> = [
   ['packages/node-redis/src/', /^(node:|\.|redis$|@pikku\/redis-core$)/],
   [
     'packages/redis/src/',
-    /^(node:|\.|@pikku\/core\/(workflow|services|channel|queue|errors|agent|crypto-utils)$|@pikku\/redis-(core|ioredis|node-redis)$)/,
+    /^(node:|\.|@pikku\/core\/(workflow|services|channel|queue|errors|agent|crypto-utils|remote|function)$|@pikku\/redis-(core|ioredis|node-redis)$)/,
   ],
 ]
 
@@ -115,17 +116,18 @@ describe('the repository', () => {
     expect(long).toEqual([])
   })
 
-  test('only the key schema builds keys', () => {
+  test('only core/src/keys builds keys', () => {
     const builders = FILES.filter((file) =>
       /^packages\/[^/]+\/src\//.test(file)
     )
       .filter((file) => !file.startsWith('packages/testing/'))
       .filter((file) =>
-        /:(run|step|history|lock|step-lock|run-state|version|steps|layout):?[`$]/.test(
-          read(file)
-        )
+        // `${prefix}:kind:${name}`, the kinds in words and hyphens.
+        /\$\{[^}]+\}:[a-z]+(-[a-z]+)*(:\$\{|`)/.test(read(file))
       )
-    expect(builders).toEqual(['packages/core/src/key-schema.ts'])
+    const keys = 'packages/core/src/keys/'
+    expect(builders).toContain(`${keys}key-schema.ts`)
+    expect(builders.filter((file) => !file.startsWith(keys))).toEqual([])
   })
 })
 
@@ -136,6 +138,7 @@ const SCRIPTS: Script[] = [
   sweepScripts,
   migrationScripts,
   versionScripts,
+  sessionScripts,
 ].flatMap((group) => Object.values(group) as Script[])
 
 const TRANSITIONS = Object.values<Transition>(transitions)
@@ -143,10 +146,15 @@ const TRANSITIONS = Object.values<Transition>(transitions)
 const kebab = (name: string) =>
   name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 
-const namesIn = (folder: string) =>
-  FILES.filter((file) => new RegExp(`^${folder}/[^/]+\\.lua$`).test(file))
-    .map((file) => basename(file, '.lua'))
-    .toSorted()
+/** Lua files by their names, without what is shared or a transition. */
+const SCRIPT_FILES = new Map(
+  FILES.filter((file) =>
+    /^packages\/core\/src\/scripts\/[^/]+\/[^/]+\.lua$/.test(file)
+  )
+    .filter((file) => !file.includes('/lib/'))
+    .map((file) => [basename(file, '.lua'), file] as const)
+)
+const TRANSITIONS_FOLDER = 'packages/core/src/scripts/workflow/transitions'
 
 /** What a file's header says: its own name, and numbered names by kind. */
 function headerOf(file: string) {
@@ -182,17 +190,20 @@ function expectHeader(
 
 describe('every Lua file', () => {
   test('has one descriptor, and every descriptor has one file', () => {
-    const folder = 'packages/core/src/scripts'
     const scripts = SCRIPTS.map(({ name }) => kebab(name))
-    expect(namesIn(folder)).toEqual(scripts.toSorted())
+    expect([...SCRIPT_FILES.keys()].toSorted()).toEqual(scripts.toSorted())
     const names = TRANSITIONS.map(({ name }) => kebab(name))
-    expect(namesIn(`${folder}/transitions`)).toEqual(names.toSorted())
+    const files = FILES.filter(
+      (file) =>
+        file.startsWith(`${TRANSITIONS_FOLDER}/`) && file.endsWith('.lua')
+    ).map((file) => basename(file, '.lua'))
+    expect(files.toSorted()).toEqual(names.toSorted())
   })
 
   test.each(SCRIPTS.map((script) => [script.name, script] as const))(
     '%s: the header says what the descriptor says',
     (name, { keys, args, variadic }) => {
-      const file = `packages/core/src/scripts/${kebab(name)}.lua`
+      const file = SCRIPT_FILES.get(kebab(name))!
       expectHeader(file, name, { KEYS: keys, ARGV: args }, 'ARGV', variadic)
     }
   )
@@ -200,7 +211,7 @@ describe('every Lua file', () => {
   test.each(TRANSITIONS.map((each) => [each.name, each] as const))(
     '%s: the header says what the descriptor says',
     (name, { args, variadic }) => {
-      const file = `packages/core/src/scripts/transitions/${kebab(name)}.lua`
+      const file = `${TRANSITIONS_FOLDER}/${kebab(name)}.lua`
       expectHeader(file, name, { ARGS: args }, 'ARGS', variadic)
       expect(read(file)).toContain(`\ntransitions['${kebab(name)}'] = function`)
     }

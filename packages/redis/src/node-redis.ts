@@ -3,6 +3,11 @@ import {
   NodeRedisAdapter,
   type NodeRedisConnection,
 } from '@pikku/redis-node-redis'
+import {
+  BaseRedisSessionStore,
+  type RedisSessionStoreOptions,
+  type Session,
+} from './sessions/base-session-store.js'
 import { BaseRedisWorkflowRunService } from './workflow/base-workflow-run-service.js'
 import { BaseRedisWorkflowService } from './workflow/base-workflow-service.js'
 import {
@@ -69,5 +74,24 @@ export class RedisWorkflowRunService extends BaseRedisWorkflowRunService {
   ) {
     const options = resolveWorkflowOptions(second, third)
     super(NodeRedisAdapter.from(connection), options)
+  }
+}
+
+/** Users' sessions on Redis. */
+export class RedisSessionStore<
+  UserSession extends Session = Session,
+> extends BaseRedisSessionStore<UserSession> {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @param options Options, or the key prefix alone.
+   * @param ttlSeconds After the key prefix: for how long a session lives, in s.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: NodeRedisConnection,
+    options?: RedisSessionStoreOptions | string,
+    ttlSeconds?: number
+  ) {
+    super(NodeRedisAdapter.from(connection), options, ttlSeconds)
   }
 }

@@ -38,3 +38,4 @@ export type {
   MigrationOptions,
   MigrationProgress,
 } from './workflow/migration.js'
+export type { RedisSessionStoreOptions } from './sessions/base-session-store.js'

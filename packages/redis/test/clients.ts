@@ -1,13 +1,7 @@
-import {
-  RedisWorkflowRunService as RunsOverIoRedis,
-  RedisWorkflowService as OverIoRedis,
-} from '@pikku/redis'
+import * as ioRedisEntry from '@pikku/redis'
 import type { RedisWorkflowServiceOptions } from '@pikku/redis'
 import { KeySchema } from '@pikku/redis-core'
-import {
-  RedisWorkflowRunService as RunsOverNodeRedis,
-  RedisWorkflowService as OverNodeRedis,
-} from '@pikku/redis/node-redis'
+import * as nodeRedisEntry from '@pikku/redis/node-redis'
 import {
   RawCluster,
   RawConnection,
@@ -16,22 +10,39 @@ import {
 } from '@pikku/redis-testing'
 import { inject } from 'vitest'
 
-export type Service = OverIoRedis | OverNodeRedis
-export type RunService = RunsOverIoRedis | RunsOverNodeRedis
+type Constructor = abstract new (...args: never[]) => unknown
+
+/**
+ * An entry's classes, with constructors that take what a test gives them: bad
+ * arguments, too, and either client's connection.
+ */
+type Entry = {
+  [
+    Name in keyof typeof ioRedisEntry as (typeof ioRedisEntry)[Name] extends Constructor
+      ? Name
+      : never
+  ]: (typeof ioRedisEntry)[Name] extends Constructor
+    ? new (...args: unknown[]) => InstanceType<(typeof ioRedisEntry)[Name]>
+    : never
+}
+
+export type Service = ioRedisEntry.RedisWorkflowService
+export type RunService = ioRedisEntry.RedisWorkflowRunService
 
 /** Every suite runs on both clients: `describe.each(CLIENTS)`. */
 export const CLIENTS = [
-  {
-    client: 'ioredis',
-    Service: OverIoRedis as new (...args: unknown[]) => Service,
-    RunService: RunsOverIoRedis as new (...args: unknown[]) => RunService,
-  },
-  {
-    client: 'node-redis',
-    Service: OverNodeRedis as new (...args: unknown[]) => Service,
-    RunService: RunsOverNodeRedis as new (...args: unknown[]) => RunService,
-  },
+  clientOf('ioredis', ioRedisEntry as unknown as Entry),
+  clientOf('node-redis', nodeRedisEntry as unknown as Entry),
 ]
+
+function clientOf(client: 'ioredis' | 'node-redis', entry: Entry) {
+  return {
+    client,
+    entry,
+    Service: entry.RedisWorkflowService,
+    RunService: entry.RedisWorkflowRunService,
+  }
+}
 
 export type Client = (typeof CLIENTS)[number]
 

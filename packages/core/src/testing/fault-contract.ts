@@ -6,7 +6,7 @@ import { RedisError, RedisTimeoutError } from '../errors.js'
 import { RedisLock } from '../redis-lock.js'
 import { defineScript } from '../script.js'
 import { ScriptRunner } from '../script-runner.js'
-import { acquireLock } from '../scripts/lock-scripts.js'
+import { acquireLock } from '../scripts/lock/lock-scripts.js'
 import { FaultProxy } from './fault-proxy.js'
 
 /** How the fault suite makes adapters, and which server they talk to. */

@@ -4,9 +4,9 @@ import type {
   WorkflowRunService,
 } from '@pikku/core/workflow'
 import type { RedisAdapter } from '@pikku/redis-core'
-import { toFields } from './hash.js'
+import { toFields } from '../common/hash.js'
 import { HistoryStore, type NamedStep } from './history-store.js'
-import { decodeJson } from './json.js'
+import { decodeJson } from '../common/json.js'
 import { settleLayout } from './layout.js'
 import {
   Migration,

@@ -1,6 +1,6 @@
 import type { StepState, StepStatus } from '@pikku/core/workflow'
 import type { RedisCommand, RedisReply } from '@pikku/redis-core'
-import { toFields } from './hash.js'
+import { toFields } from '../common/hash.js'
 import type { Attempt } from './step-state.js'
 import { attemptFromEntry } from './step-state.js'
 import type { StoreContext } from './store-context.js'

@@ -3,8 +3,8 @@ import {
   type RedisReply,
   RedisOptionsError,
 } from '@pikku/redis-core'
-import { toFields } from './hash.js'
-import { decodeJson } from './json.js'
+import { toFields } from '../common/hash.js'
+import { decodeJson } from '../common/json.js'
 import { type Entry, entriesOfPublishedStep } from './published-history.js'
 import type { StoreContext } from './store-context.js'
 

@@ -1,5 +1,5 @@
-import { optionalNumber } from './hash.js'
-import { decodeJson } from './json.js'
+import { optionalNumber } from '../common/hash.js'
+import { decodeJson } from '../common/json.js'
 
 /** An entry of our history, and when its attempt began. */
 export interface Entry {

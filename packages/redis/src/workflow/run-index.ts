@@ -1,6 +1,6 @@
 import type { WorkflowRun, WorkflowStatus } from '@pikku/core/workflow'
 import { RedisArgumentError, runScripts } from '@pikku/redis-core'
-import { optionalNumber, toFields } from './hash.js'
+import { optionalNumber, toFields } from '../common/hash.js'
 import { runFromHash } from './run-store.js'
 import type { StoreContext } from './store-context.js'
 

@@ -3,8 +3,8 @@ import {
   transitionOf,
   transitions,
 } from '@pikku/redis-core'
-import { toFields } from './hash.js'
-import { decodeJson } from './json.js'
+import { toFields } from '../common/hash.js'
+import { decodeJson } from '../common/json.js'
 import { assertAccepted, type StoreContext } from './store-context.js'
 
 /** The variables of a run: one hash, one field each, so that writers to different ones never meet. */

@@ -7,8 +7,8 @@ import type {
 } from '@pikku/core/workflow'
 import { runScripts, transitionOf, transitions } from '@pikku/redis-core'
 import { hasQueue } from './engine-state.js'
-import { required, requiredDate, toFields } from './hash.js'
-import { decodeJson } from './json.js'
+import { required, requiredDate, toFields } from '../common/hash.js'
+import { decodeJson } from '../common/json.js'
 import type { SerializedError } from './serialized-error.js'
 import { assertAccepted, type StoreContext } from './store-context.js'
 

@@ -1,7 +1,12 @@
 import type { StepState, StepStatus } from '@pikku/core/workflow'
 import { RedisCorruptDataError } from '@pikku/redis-core'
-import { optionalDate, optionalNumber, required, requiredDate } from './hash.js'
-import { decodeJson } from './json.js'
+import {
+  optionalDate,
+  optionalNumber,
+  required,
+  requiredDate,
+} from '../common/hash.js'
+import { decodeJson } from '../common/json.js'
 import type { SerializedError } from './serialized-error.js'
 
 /** One attempt of a step, as the history holds it. */

@@ -13,8 +13,8 @@ import {
   transitionOf,
   transitions,
 } from '@pikku/redis-core'
-import { toFields } from './hash.js'
-import { decodeJson } from './json.js'
+import { toFields } from '../common/hash.js'
+import { decodeJson } from '../common/json.js'
 import { type NewStep, newStepFields, newStepState } from './new-step.js'
 import { serializeError } from './serialized-error.js'
 import { StaleReplayError } from './stale-replay-error.js'

@@ -8,7 +8,8 @@ import {
   RedisStepNotFoundError,
   ScriptRunner,
 } from '@pikku/redis-core'
-import { encodeJson } from './json.js'
+import { encodeJson } from '../common/json.js'
+import { MAX_VALUE_BYTES } from '../common/service-options.js'
 import { RunFences } from './run-fences.js'
 import { RunWriter } from './run-writer.js'
 import { clipError, type SerializedError } from './serialized-error.js'
@@ -19,8 +20,6 @@ import type { RedisWorkflowServiceOptions } from './workflow-options.js'
 /** How many slots a cluster's runs are spread over if nobody says. */
 const CLUSTER_PARTITIONS = 16
 const STEP_LEASE_MS = 30_000
-/** Far above what a step should hand on, far below what Redis can take. */
-const MAX_VALUE_BYTES = 16 * 1024 * 1024
 
 /** What the stores share. */
 export interface StoreContext {

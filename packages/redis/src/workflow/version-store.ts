@@ -1,7 +1,7 @@
 import type { WorkflowVersionStatus } from '@pikku/core/workflow'
 import { RedisVersionNotFoundError, versionScripts } from '@pikku/redis-core'
-import { required, toFields } from './hash.js'
-import { decodeJson } from './json.js'
+import { required, toFields } from '../common/hash.js'
+import { decodeJson } from '../common/json.js'
 import type { StoreContext } from './store-context.js'
 
 /** Workflow versions: one hash each, written once. */

@@ -11,6 +11,7 @@ import {
   resolveRunnerOptions,
   wholeNumber,
 } from '@pikku/redis-core'
+import { checkValueLimit, refuseUnknown } from '../common/service-options.js'
 
 export interface RedisWorkflowServiceOptions extends WorkflowQueueOptions {
   /**
@@ -79,11 +80,7 @@ export interface RedisWorkflowServiceOptions extends WorkflowQueueOptions {
   mirror?: WorkflowRunMirror
 }
 
-/** Room for an error that says that something was too large. */
-const SMALLEST_LIMIT = 1_024
 const LONGEST_LEASE_MS = 24 * 60 * 60 * 1000
-/** What Redis takes as one string, unless `proto-max-bulk-len` says more. */
-const LARGEST_VALUE = 512 * 1024 * 1024
 
 const KNOWN: Record<keyof RedisWorkflowServiceOptions, true> = {
   keyPrefix: true,
@@ -113,25 +110,12 @@ export function resolveWorkflowOptions(
   third: unknown
 ): RedisWorkflowServiceOptions {
   const given = gather(second, third)
-  for (const key of Object.keys(given)) {
-    if (!(key in KNOWN)) {
-      throw new RedisOptionsError(
-        `'${key}' is not an option: there are ${Object.keys(KNOWN).join(', ')}`
-      )
-    }
-  }
+  refuseUnknown(given, KNOWN)
   const { queue } = given
   if (queue !== undefined && !isQueueService(queue)) {
     throw new RedisOptionsError('queue is not a QueueService: it has no add()')
   }
-  if (given.maxValueBytes !== undefined) {
-    wholeNumber(
-      'maxValueBytes',
-      given.maxValueBytes,
-      SMALLEST_LIMIT,
-      LARGEST_VALUE
-    )
-  }
+  checkValueLimit(given)
   if (given.stepLeaseMs !== undefined) {
     wholeNumber('stepLeaseMs', given.stepLeaseMs, 100, LONGEST_LEASE_MS)
   }

@@ -1,7 +1,7 @@
-import { defineScript } from '../script.js'
+import { defineScript } from '../../script.js'
 import acquire from './acquire-lock.lua'
 import extend from './extend-lock.lua'
-import { parseOutcome } from './outcome.js'
+import { parseOutcome } from '../outcome.js'
 import release from './release-lock.lua'
 
 export const acquireLock = defineScript({

@@ -1,6 +1,6 @@
-import { defineScript } from '../script.js'
+import { defineScript } from '../../script.js'
 import forget from './forget-run.lua'
-import { parseList } from './outcome.js'
+import { parseList } from '../outcome.js'
 import postpone from './postpone-lease.lua'
 import renew from './renew-leases.lua'
 import take from './take-due.lua'

@@ -1,6 +1,6 @@
-import { RedisArgumentError } from '../errors.js'
-import type { IndexKeys, KeySchema, RunKeys } from '../key-schema.js'
-import type { ScriptCall } from '../script.js'
+import { RedisArgumentError } from '../../errors.js'
+import type { IndexKeys, KeySchema, RunKeys } from '../../keys/key-schema.js'
+import type { ScriptCall } from '../../script.js'
 import { runScriptKeys } from './run-keys.js'
 
 /**

@@ -1,8 +1,8 @@
-import { defineScript } from '../script.js'
+import { defineScript } from '../../script.js'
 import adopt from './adopt-run.lua'
 import indexLib from './lib/index.lua'
 import runLib from './lib/run.lua'
-import { parseOutcome } from './outcome.js'
+import { parseOutcome } from '../outcome.js'
 import { runScriptKeys } from './run-keys.js'
 
 export const adoptRun = defineScript({

@@ -1,4 +1,5 @@
-import { RedisArgumentError, RedisOptionsError } from './errors.js'
+import { RedisArgumentError, RedisOptionsError } from '../errors.js'
+import { checkedPrefix, name, part } from './key-parts.js'
 
 export interface KeySchemaOptions {
   /**
@@ -41,7 +42,7 @@ export interface IndexKeys {
 const MAX_PARTITIONS = 16_384
 
 /**
- * The only place that builds or parses a key.
+ * The keys of workflows.
  *
  * A run and everything that belongs to it share one hash tag when `partitions`
  * is set, so that a transition stays one script on one node of a cluster.
@@ -57,12 +58,7 @@ export class KeySchema {
 
   constructor(options: KeySchemaOptions = {}) {
     const { prefix = 'workflows', partitions } = options
-    if (typeof prefix !== 'string' || prefix === '') {
-      throw new RedisOptionsError('keyPrefix must be a string, not empty')
-    }
-    if (!prefix.isWellFormed()) {
-      throw new RedisOptionsError('keyPrefix holds a lone surrogate')
-    }
+    checkedPrefix(prefix)
     if (partitions !== undefined) {
       if (
         !Number.isInteger(partitions) ||
@@ -86,32 +82,32 @@ export class KeySchema {
   }
 
   runKey(runId: string): string {
-    return `${this.#tagged(runId)}:run:${part(runId)}`
+    return `${this.#tagged(runId)}:run:${runPart(runId)}`
   }
 
   lockKey(runId: string): string {
-    return `${this.#tagged(runId)}:lock:${part(runId)}`
+    return `${this.#tagged(runId)}:lock:${runPart(runId)}`
   }
 
   /** The index of a run's step names; its scores are positions in history. */
   stepsKey(runId: string): string {
-    return `${this.#tagged(runId)}:steps:${part(runId)}`
+    return `${this.#tagged(runId)}:steps:${runPart(runId)}`
   }
 
   historyKey(runId: string): string {
-    return `${this.#tagged(runId)}:history:${part(runId)}`
+    return `${this.#tagged(runId)}:history:${runPart(runId)}`
   }
 
   runStateKey(runId: string): string {
-    return `${this.#tagged(runId)}:run-state:${part(runId)}`
+    return `${this.#tagged(runId)}:run-state:${runPart(runId)}`
   }
 
   stepKey(runId: string, stepName: string): string {
-    return `${this.#tagged(runId)}:step:${part(runId)}:${name(stepName)}`
+    return `${this.#tagged(runId)}:step:${runPart(runId)}:${name(stepName)}`
   }
 
   stepLockKey(runId: string, stepName: string): string {
-    return `${this.#tagged(runId)}:step-lock:${part(runId)}:${name(stepName)}`
+    return `${this.#tagged(runId)}:step-lock:${runPart(runId)}:${name(stepName)}`
   }
 
   versionKey(workflowName: string, graphHash: string): string {
@@ -120,7 +116,7 @@ export class KeySchema {
 
   /** The steps of a run that wait to be dispatched; its scores are since when. */
   pendingStepsKey(runId: string): string {
-    return `${this.#tagged(runId)}:pending:${part(runId)}`
+    return `${this.#tagged(runId)}:pending:${runPart(runId)}`
   }
 
   /** The indexes that hold a run, in its own slot. */
@@ -143,7 +139,7 @@ export class KeySchema {
 
   /** The steps that a migration found of a run, until it has moved it. */
   foundStepsKey(runId: string): string {
-    return `${this.#tagged(runId)}:found-steps:${part(runId)}`
+    return `${this.#tagged(runId)}:found-steps:${runPart(runId)}`
   }
 
   /** A glob for SCAN that finds the runs, or the steps, of an unpartitioned prefix. */
@@ -248,24 +244,6 @@ function partitionOf(runId: string, partitions: number): number {
   return (hash >>> 0) % partitions
 }
 
-function name(value: string): string {
-  if (typeof value !== 'string') {
-    throw new RedisArgumentError(
-      `A name must be a string, not ${value === null ? 'null' : typeof value}`
-    )
-  }
-  // UTF-8 has no form for half a surrogate pair: two names would share a key.
-  if (!value.isWellFormed()) {
-    throw new RedisArgumentError(
-      `The name ${JSON.stringify(value)} holds a lone surrogate`
-    )
-  }
-  return value
-}
-
-function part(runId: string): string {
-  if (typeof runId !== 'string' || runId === '') {
-    throw new RedisArgumentError('A run id must be a string, not empty')
-  }
-  return name(runId).replaceAll(':', '%3A')
+function runPart(runId: string): string {
+  return part('A run id', runId)
 }

@@ -1,4 +1,4 @@
-import { defineScript } from '../script.js'
+import { defineScript } from '../../script.js'
 import layout from './record-layout.lua'
 
 export const recordLayout = defineScript({

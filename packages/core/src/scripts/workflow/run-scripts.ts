@@ -1,5 +1,5 @@
-import type { RedisReply } from '../adapter.js'
-import { defineScript } from '../script.js'
+import type { RedisReply } from '../../adapter.js'
+import { defineScript } from '../../script.js'
 import advance from './advance-run.lua'
 import create from './create-run.lua'
 import deleteRunLua from './delete-run.lua'
@@ -13,7 +13,7 @@ import {
   parseList,
   parseOutcome,
   type Refusal,
-} from './outcome.js'
+} from '../outcome.js'
 import recover from './recover-step.lua'
 import { runScriptKeys } from './run-keys.js'
 import type { Transition } from './transition.js'

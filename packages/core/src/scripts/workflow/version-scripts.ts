@@ -1,6 +1,6 @@
-import { defineScript } from '../script.js'
+import { defineScript } from '../../script.js'
 import insert from './insert-version.lua'
-import { parseOutcome } from './outcome.js'
+import { parseOutcome } from '../outcome.js'
 import updateStatus from './update-version-status.lua'
 
 export const insertVersion = defineScript({
