@@ -17,6 +17,7 @@ export { SessionKeys } from './keys/session-keys.js'
 export { randomToken } from './random-token.js'
 export { type LockOptions, resolveLockOptions } from './lock-options.js'
 export { resolveRunnerOptions } from './runner-options.js'
+export { within } from './within.js'
 export { wholeNumber } from './whole-number.js'
 export { RedisLease } from './redis-lease.js'
 export {

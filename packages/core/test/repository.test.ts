@@ -120,7 +120,7 @@ describe('the repository', () => {
     const builders = FILES.filter((file) =>
       /^packages\/[^/]+\/src\//.test(file)
     )
-      .filter((file) => !file.startsWith('packages/testing/'))
+      .filter((file) => !/^packages\/(testing|core\/src\/testing)\//.test(file))
       .filter((file) =>
         // `${prefix}:kind:${name}`, the kinds in words and hyphens.
         /\$\{[^}]+\}:[a-z]+(-[a-z]+)*(:\$\{|`)/.test(read(file))

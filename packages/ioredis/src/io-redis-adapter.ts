@@ -9,6 +9,7 @@ import {
   type RedisReply,
   RedisReplyError,
   type Unsubscribe,
+  within,
 } from '@pikku/redis-core'
 import {
   type IoRedisClient,
@@ -182,7 +183,10 @@ export class IoRedisAdapter implements RedisAdapter {
     subscriber?.disconnect()
     if (!this.#owned) return
     // QUIT lets replies that are on their way arrive; it needs a connection.
-    if (this.client.status === 'ready') await this.client.quit().catch(ignore)
+    if (this.client.status === 'ready') {
+      const goodbye = this.client.quit()
+      await within(DISCONNECT_TIMEOUT_MS, goodbye).catch(ignore)
+    }
     this.client.disconnect()
   }
 
@@ -283,18 +287,6 @@ function address(client: IoRedisClient): string {
   const { host, port, path } = client.options as RedisOptions
   if (path) return path
   return host ? `${host}:${port}` : 'the nodes that were given'
-}
-
-async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms)
-  })
-  try {
-    return await Promise.race([promise, timeout])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 function describe(value: unknown): string {

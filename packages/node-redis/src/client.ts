@@ -18,6 +18,8 @@ type Listener = (message: string | Buffer) => void
 /** What a client, a cluster and a sentinel of node-redis have in common. */
 interface Common {
   readonly isOpen: boolean
+  /** Whether it is connected: only a client of one server says so. */
+  readonly isReady?: boolean
   connect(): Promise<unknown>
   /** Closes without waiting. */
   destroy(): unknown

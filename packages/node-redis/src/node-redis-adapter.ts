@@ -16,6 +16,7 @@ import {
   type RedisReply,
   RedisReplyError,
   type Unsubscribe,
+  within,
 } from '@pikku/redis-core'
 import {
   type AnyNodeRedisClient,
@@ -30,6 +31,8 @@ import { toError, toReply, TYPE_MAPPING } from './reply.js'
 
 /** node-redis's own default, in ms. */
 const CONNECT_TIMEOUT_MS = 5_000
+/** How long replies on their way may take when the client is closed, in ms. */
+const DISCONNECT_TIMEOUT_MS = 3_000
 
 const COMMAND_OPTIONS = { typeMapping: TYPE_MAPPING }
 
@@ -245,7 +248,12 @@ export class NodeRedisAdapter implements RedisAdapter {
     this.#subscriptions.clear()
     if (!this.#owned || !this.client.isOpen) return
     await this.#opening?.catch(ignore)
-    await Promise.resolve(this.client.close()).catch(() => destroy(this.client))
+    // It waits for replies, and while nobody is there for what it has not sent.
+    if (this.client.isReady === false) return destroy(this.client)
+    const goodbye = Promise.resolve(this.client.close())
+    await within(DISCONNECT_TIMEOUT_MS, goodbye).catch(() =>
+      destroy(this.client)
+    )
   }
 
   /** Clusters and sentinels keep subscriptions on connections of their own. */

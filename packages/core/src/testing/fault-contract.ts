@@ -172,6 +172,21 @@ export function defineFaultContract(
       await expect.poll(() => bump(key).catch(() => 0)).toBeGreaterThan(0)
     })
 
+    test('close() ends when nobody is there to say goodbye to', async () => {
+      for (const fault of ['refuse', 'stall'] as const) {
+        const other = create(proxy.url)
+        await other.open()
+        proxy[fault]()
+        const call = other.send({ key: null, args: ['PING'] })
+        const outcome = expect(call).rejects.toBeInstanceOf(RedisError)
+        const startedAt = performance.now()
+        await other.close()
+        expect(performance.now() - startedAt).toBeLessThan(4_000)
+        await outcome
+        proxy.pass()
+      }
+    })
+
     test('a lease survives a silence that is shorter than its time', async () => {
       const lock = new RedisLock(adapter, { ttlMs: 1_200, renewEveryMs: 200 })
       const lease = await lock.acquire(keyOf())
