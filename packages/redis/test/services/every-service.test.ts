@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, test } from 'vitest'
 import { CLIENTS, connectionOf, testPrefix } from '../clients.js'
 import type { Exercise } from './workout.js'
 import { WORKOUTS } from './workouts.js'
