@@ -1,6 +1,11 @@
 import type { QueueService } from '@pikku/core/queue'
 import { IoRedisAdapter, type IoRedisConnection } from '@pikku/redis-ioredis'
 import {
+  type ComposedServices,
+  composeServices,
+  type RedisServicesOptions,
+} from './compose-services.js'
+import {
   BaseRedisSessionStore,
   type RedisSessionStoreOptions,
   type Session,
@@ -91,4 +96,27 @@ export class RedisSessionStore<
   ) {
     super(IoRedisAdapter.from(connection), options, ttlSeconds)
   }
+}
+
+const CLASSES = {
+  RedisWorkflowService,
+  RedisWorkflowRunService,
+  RedisSessionStore,
+}
+
+/** What {@link createRedisServices} gives. */
+export type RedisServices = ComposedServices<typeof CLASSES>
+
+/**
+ * All services on one connection, under the names that Pikku has for them, with
+ * one `init()` and one `close()`.
+ *
+ * @param connection See {@link RedisWorkflowService}.
+ * @throws RedisOptionsError that names what is wrong with an argument.
+ */
+export function createRedisServices(
+  connection?: IoRedisConnection,
+  options: RedisServicesOptions = {}
+): RedisServices {
+  return composeServices(IoRedisAdapter.from(connection), options, CLASSES)
 }

@@ -4,6 +4,11 @@ import {
   type NodeRedisConnection,
 } from '@pikku/redis-node-redis'
 import {
+  type ComposedServices,
+  composeServices,
+  type RedisServicesOptions,
+} from './compose-services.js'
+import {
   BaseRedisSessionStore,
   type RedisSessionStoreOptions,
   type Session,
@@ -94,4 +99,27 @@ export class RedisSessionStore<
   ) {
     super(NodeRedisAdapter.from(connection), options, ttlSeconds)
   }
+}
+
+const CLASSES = {
+  RedisWorkflowService,
+  RedisWorkflowRunService,
+  RedisSessionStore,
+}
+
+/** What {@link createRedisServices} gives. */
+export type RedisServices = ComposedServices<typeof CLASSES>
+
+/**
+ * All services on one connection, under the names that Pikku has for them, with
+ * one `init()` and one `close()`.
+ *
+ * @param connection See {@link RedisWorkflowService}.
+ * @throws RedisOptionsError that names what is wrong with an argument.
+ */
+export function createRedisServices(
+  connection?: NodeRedisConnection,
+  options: RedisServicesOptions = {}
+): RedisServices {
+  return composeServices(NodeRedisAdapter.from(connection), options, CLASSES)
 }

@@ -1,4 +1,5 @@
 /** What both entries export, whichever client they compose. */
+export type { RedisServicesOptions } from './compose-services.js'
 export {
   type LockOptions,
   type RedisAdapter,

@@ -31,14 +31,22 @@ export type RunService = ioRedisEntry.RedisWorkflowRunService
 
 /** Every suite runs on both clients: `describe.each(CLIENTS)`. */
 export const CLIENTS = [
-  clientOf('ioredis', ioRedisEntry as unknown as Entry),
-  clientOf('node-redis', nodeRedisEntry as unknown as Entry),
+  clientOf('ioredis', ioRedisEntry),
+  clientOf('node-redis', nodeRedisEntry),
 ]
 
-function clientOf(client: 'ioredis' | 'node-redis', entry: Entry) {
+function clientOf(
+  client: 'ioredis' | 'node-redis',
+  module: typeof ioRedisEntry | typeof nodeRedisEntry
+) {
+  const entry = module as unknown as Entry
   return {
     client,
     entry,
+    create: module.createRedisServices as (
+      connection: unknown,
+      options?: ioRedisEntry.RedisServicesOptions
+    ) => ioRedisEntry.RedisServices,
     Service: entry.RedisWorkflowService,
     RunService: entry.RedisWorkflowRunService,
   }
