@@ -65,10 +65,14 @@ export class RunFences {
     return lease?.state === 'held'
   }
 
-  /** The run in the hands of this context, also if its lock was lost. */
+  /**
+   * The run in the hands of this context, also if its lock was lost. A context
+   * that was stopped stays so: what its body left running must not go on beside
+   * whoever drives the run next.
+   */
   heldRun(runId: string): HeldRun | undefined {
     const hold = this.#held.getStore()?.get(runId)
-    return hold?.open ? hold : undefined
+    return hold?.open || hold?.stopped ? hold : undefined
   }
 
   /**

@@ -6,6 +6,7 @@ import {
   runScripts,
   type ScriptRunner,
   type TransitionCall,
+  transitions,
 } from '@pikku/redis-core'
 import { HeldRun } from './held-run.js'
 import type { RunFences } from './run-fences.js'
@@ -68,14 +69,15 @@ export class RunWriter {
     call: TransitionCall,
     settle: (outcome: Outcome<string>) => void
   ): Promise<void> {
-    const hold = this.#deferring(runId)
-    if (hold === undefined) return settle(await this.write(runId, call))
-    if (hold.stopped instanceof StaleReplayError) {
-      // The body will be replayed; what a branch of it still gave is worth
-      // recording, and its step must not run again.
-      const [outcome] = await this.#send(runId, hold.lease.token, [call])
+    const held = this.#fences.heldRun(runId)
+    if (isLeft(held) && call.transition === transitions.succeedStep) {
+      // What has run must not run again as the same attempt.
+      const fence = this.#fences.tokenOf(runId)
+      const [outcome] = await this.#send(runId, fence, [call])
       return settle(outcome!)
     }
+    const hold = this.#pipelining ? held : undefined
+    if (hold === undefined) return settle(await this.write(runId, call))
     return this.#fences.guard(runId, () =>
       hold.defer(call, settle, (error) => this.#fences.failed(error))
     )
@@ -86,14 +88,11 @@ export class RunWriter {
    * then on it has one.
    */
   isNew(runId: string, stepName: string): boolean {
-    const known = this.#deferring(runId)?.known
+    const hold = this.#pipelining ? this.#fences.heldRun(runId) : undefined
+    const known = hold?.known
     if (known === undefined || known.has(stepName)) return false
     known.add(stepName)
     return true
-  }
-
-  #deferring(runId: string): HeldRun | undefined {
-    return this.#pipelining ? this.#fences.heldRun(runId) : undefined
   }
 
   async #send(
@@ -108,4 +107,10 @@ export class RunWriter {
     )
     return Array.isArray(outcomes) ? outcomes : calls.map(() => outcomes)
   }
+}
+
+/** Whether the body goes on no more, and was left or will be replayed. */
+function isLeft(hold: HeldRun | undefined): boolean {
+  if (hold?.stopped === undefined) return false
+  return hold.stopped instanceof StaleReplayError || !hold.open
 }

@@ -136,14 +136,23 @@ describe.each(CLIENTS)('branches and failures over $client', (client) => {
   test('a step that runs beside a stale replay ends before the next one, once', async () => {
     let drives = 0
     let calls = 0
+    let after = 0
     const letGo = Promise.withResolvers<void>()
     harness.workflow('w', async (workflow) => {
       drives++
-      const slow = workflow.do('slow', async () => {
-        calls++
-        await letGo.promise
-        return 'slow'
-      })
+      const slow = workflow
+        .do('slow', async () => {
+          calls++
+          await letGo.promise
+          return 'slow'
+        })
+        .then(async (result) => {
+          await workflow.do('after', async () => {
+            after++
+            await delay(20)
+          })
+          return result
+        })
       const other = async () => {
         await workflow.do('first', async () => 1)
         if (drives === 1) {
@@ -159,8 +168,86 @@ describe.each(CLIENTS)('branches and failures over $client', (client) => {
       'slow',
       'by another',
     ])
-    expect({ calls, drives }).toEqual({ calls: 1, drives: 2 })
+    expect({ calls, after, drives }).toEqual({ calls: 1, after: 1, drives: 2 })
   })
+
+  test('a step that fails beside a stale replay is run again by the replay alone', async () => {
+    let drives = 0
+    let calls = 0
+    const letGo = Promise.withResolvers<void>()
+    harness.workflow('w', async (workflow) => {
+      drives++
+      const slow = workflow.do(
+        'slow',
+        async () => {
+          const call = ++calls
+          if (call > 1) return 'slow'
+          await letGo.promise
+          throw new Error('the first time')
+        },
+        { retries: 2 }
+      )
+      const other = async () => {
+        await workflow.do('first', async () => 1)
+        if (drives === 1) {
+          await meet(workflow.runId!, 'met')
+          setTimeout(() => letGo.resolve(), 50)
+        }
+        return workflow.do('met', async () => 'mine')
+      }
+      return Promise.all([slow, other()])
+    })
+    const { runId } = await start('w')
+    expect((await service.getRun(runId))?.output).toEqual([
+      'slow',
+      'by another',
+    ])
+    expect({ calls, drives }).toEqual({ calls: 2, drives: 2 })
+  })
+
+  test.each([true, false])(
+    'a branch that an outage left behind records its result, and goes on no more (pipelining: %s)',
+    async (pipelining) => {
+      await service.close()
+      service = await openService(
+        client,
+        { keyPrefix: harness.prefix, pipelining },
+        adapter
+      )
+      const ran: string[] = []
+      const letGo = Promise.withResolvers<void>()
+      const left = Promise.withResolvers<unknown>()
+      let id = ''
+      harness.workflow('w', async (workflow) => {
+        id = workflow.runId!
+        const slow = async () => {
+          await workflow.do('slow', async () => {
+            ran.push('slow')
+            await letGo.promise
+          })
+          await workflow.do('after', async () => void ran.push('after'))
+        }
+        const branch = slow()
+        branch.then(left.resolve, left.resolve)
+        const other = async () => {
+          await workflow.do('first', async () => 1)
+          if (ran.length === 1) adapter.failing = 'second'
+          await workflow.do('second', async () => void ran.push('second'))
+        }
+        await Promise.all([branch, other()])
+      })
+      await expect(start('w')).rejects.toThrow(/interrupted/)
+      letGo.resolve()
+      expect(await left.promise).toBeInstanceOf(RedisReplyError)
+      expect(ran).toEqual(['slow'])
+      expect(await service.getStepState(id, 'slow')).toMatchObject({
+        status: 'succeeded',
+      })
+      await service.runWorkflowJob(id, harness.rpc)
+      expect((await service.getRun(id))?.status).toBe('completed')
+      expect(ran.toSorted()).toEqual(['after', 'second', 'slow'])
+    }
+  )
 
   test('branches in the same call as a stale replay run once', async () => {
     let drives = 0
