@@ -218,7 +218,9 @@ describe.each(CLIENTS)('branches and failures over $client', (client) => {
       const letGo = Promise.withResolvers<void>()
       const left = Promise.withResolvers<unknown>()
       let id = ''
+      let drives = 0
       harness.workflow('w', async (workflow) => {
+        drives++
         id = workflow.runId!
         const slow = async () => {
           await workflow.do('slow', async () => {
@@ -231,7 +233,7 @@ describe.each(CLIENTS)('branches and failures over $client', (client) => {
         branch.then(left.resolve, left.resolve)
         const other = async () => {
           await workflow.do('first', async () => 1)
-          if (ran.length === 1) adapter.failing = 'second'
+          if (drives === 1) adapter.failing = 'second'
           await workflow.do('second', async () => void ran.push('second'))
         }
         await Promise.all([branch, other()])
