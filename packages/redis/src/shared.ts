@@ -40,3 +40,6 @@ export type {
   MigrationProgress,
 } from './workflow/migration.js'
 export type { RedisSessionStoreOptions } from './sessions/base-session-store.js'
+// As 0.12 exports them.
+export type { WorkflowRunService } from '@pikku/core/workflow'
+export type { AgentRunRow, AgentRunService } from '@pikku/core/agent'
