@@ -5,7 +5,7 @@ import {
 import { RedisLockLostError, RedisLockTimeoutError } from '@pikku/redis-core'
 import { hasQueue, isGraph, isQueued, offerQueue } from './engine-state.js'
 import type { NamedStep } from './history-store.js'
-import { isOutage } from './run-fences.js'
+import { isOutage } from './outage.js'
 import { RedisRunInterruptedError } from './run-interrupted-error.js'
 import { StaleReplayError } from './stale-replay-error.js'
 import type { StepClaim } from './step-claims.js'
@@ -145,25 +145,25 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
       return (await this.claimStepForExecution(runId, stepName, rpcName)) as T
     }
     return lock.withLock(keys.stepLockKey(runId, stepName), async () => {
-      const result = await fn()
-      await fences.settle()
-      return result
+      try {
+        const result = await fn()
+        await fences.settle()
+        return result
+      } finally {
+        // A gate (an approval, a suspension) is 'running' until somebody opens
+        // it: nobody has it in hand.
+        fences.heldRun(runId)?.finish(stepName)
+      }
     })
   }
 
   /** Reentrant: inside a run's own lock the body just runs. */
   async withRunLock<T>(id: string, fn: () => Promise<T>): Promise<T> {
-    const { fences, keys, leases, lock, writer } = this.#context
+    const { fences, keys, lock, writer } = this.#context
     if (fences.holds(id)) return fn()
-    return lock.withLock(keys.lockKey(id), async (lease) => {
-      try {
-        return await fences.within(id, writer.hold(id, lease), fn)
-      } catch (error) {
-        // A replay would take what its branches still do for what nobody does.
-        if (isStale(error, id)) await leases.whenDropped(id)
-        throw error
-      }
-    })
+    return lock.withLock(keys.lockKey(id), (lease) =>
+      fences.within(id, writer.hold(id, lease), fn)
+    )
   }
 
   /**
@@ -180,7 +180,7 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
     const inside = this.#context.fences.holds(runId)
     for (let replays = 1; ; replays++) {
       try {
-        return await this.#driveOnce(runId, rpc)
+        return await this.#driveOnce(runId, rpc, inside)
       } catch (error) {
         if (!isStale(error, runId) || inside) throw error
         if (replays < MOST_REPLAYS) continue
@@ -189,18 +189,23 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
     }
   }
 
-  async #driveOnce(runId: string, rpc: Rpc): Promise<void> {
-    const isAdopted = this.#context.adopted.delete(runId)
+  async #driveOnce(runId: string, rpc: Rpc, inside: boolean): Promise<void> {
+    const { adopted, fences } = this.#context
+    const isAdopted = adopted.delete(runId)
     let entered = false
     try {
       // The engine reads the recorded steps before it takes the lock. Steps
       // that the holder records meanwhile would look undone, and run again.
-      await this.withRunLock(runId, () => {
+      await this.withRunLock(runId, async () => {
         entered = true
-        return super.runWorkflowJob(runId, rpc)
+        try {
+          await super.runWorkflowJob(runId, rpc)
+        } finally {
+          if (!inside) await fences.leave(runId)
+        }
       })
     } catch (error) {
-      if (entered ? this.#context.fences.stoppedBy(error) : isOutage(error)) {
+      if (entered ? fences.stoppedBy(error) : isOutage(error)) {
         throw await this.#interrupted(runId, error as Error, false)
       }
       const busy = error instanceof RedisLockTimeoutError

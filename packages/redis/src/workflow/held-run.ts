@@ -1,4 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Outcome, RedisLease, TransitionCall } from '@pikku/redis-core'
+import { isOutage } from './outage.js'
 
 /** Of one call of the script: a longer one would keep other clients waiting. */
 const MOST_AT_ONCE = 64
@@ -34,6 +36,8 @@ export class HeldRun {
   readonly lease: RedisLease
   /** Why this context may do nothing more for the run. */
   stopped: Error | undefined
+  /** Whether this context recorded how the run ended. */
+  ended = false
   /** The names of all steps, once the body's replay has read them. */
   known: Set<string> | undefined
   /** The run as it was read along with its steps, for whoever asks first. */
@@ -45,6 +49,12 @@ export class HeldRun {
   #isFlushing = false
   #failure: unknown
   #closed = false
+  /** Names of steps whose functions run in this context. */
+  readonly #inHand = new Set<string>()
+  /** How many calls of this context wait for Redis, and how many there were. */
+  #calls = 0
+  #callsMade = 0
+  #maybeAtRest = Promise.withResolvers<void>()
 
   /** @param send Makes transitions of the run, with the lease's token. */
   constructor(
@@ -106,10 +116,67 @@ export class HeldRun {
     await this.#last
   }
 
+  /** The step's function is about to run in this context. */
+  begin(stepName: string): void {
+    this.#inHand.add(stepName)
+  }
+
+  /** The step has an outcome, or waits for somebody else. */
+  finish(stepName: string): void {
+    this.#inHand.delete(stepName)
+    this.#tellIfAtRest()
+  }
+
+  /** A call of this context that reads or writes. */
+  async during<T>(call: () => Promise<T>): Promise<T> {
+    this.#calls++
+    this.#callsMade++
+    try {
+      return await call()
+    } finally {
+      this.#calls--
+      this.#tellIfAtRest()
+    }
+  }
+
+  /**
+   * Waits until no branch of the body is in a step, or on its way from one to
+   * the next: a body that waits in one branch leaves the others running, and
+   * whoever drives the run next would run their steps a second time. Ends early
+   * when the lock is lost or Redis fails: then others have to go on.
+   *
+   * A branch that pauses between two steps for something that is no step is not
+   * seen. It goes on outside of the lock.
+   */
+  async comeToRest(): Promise<void> {
+    const lost = new Promise<void>((resolve) => {
+      this.lease.signal.addEventListener('abort', () => resolve())
+    })
+    while (this.lease.state === 'held' && !isOutage(this.stopped)) {
+      if (this.#isBusy()) {
+        await Promise.race([this.#maybeAtRest.promise, lost])
+        continue
+      }
+      const before = this.#callsMade
+      await setImmediate()
+      if (!this.#isBusy() && this.#callsMade === before) return
+    }
+  }
+
   /** Waits for everything; later writes are outside of the lock. */
   async close(): Promise<void> {
     this.#closed = true
     await this.settled()
+  }
+
+  #isBusy(): boolean {
+    return this.#inHand.size > 0 || this.#calls > 0 || this.#isFlushing
+  }
+
+  #tellIfAtRest(): void {
+    if (this.#isBusy()) return
+    this.#maybeAtRest.resolve()
+    this.#maybeAtRest = Promise.withResolvers()
   }
 
   /** A failure is known before whoever waits for the same batch goes on. */
@@ -156,6 +223,7 @@ export class HeldRun {
       for (const { size } of batch) this.#backlog -= size
     }
     this.#isFlushing = false
+    this.#tellIfAtRest()
   }
 
   #takeBatch(): Waiting[] {

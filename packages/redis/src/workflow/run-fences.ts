@@ -1,10 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import {
-  RedisConnectionError,
-  RedisNotReplicatedError,
-  RedisReplyError,
-} from '@pikku/redis-core'
 import type { HeldRun } from './held-run.js'
+import { isOutage } from './outage.js'
 import { StaleReplayError } from './stale-replay-error.js'
 
 /**
@@ -76,6 +72,15 @@ export class RunFences {
   }
 
   /**
+   * The body that drove the run is over. If the run is not, its other branches
+   * come to rest before the lock is free: see {@link HeldRun.comeToRest}.
+   */
+  async leave(runId: string): Promise<void> {
+    const hold = this.#held.getStore()?.get(runId)
+    if (hold?.ended === false) await hold.comeToRest()
+  }
+
+  /**
    * The token that a write to the run must carry, or '' outside its lock. What
    * a body left running when it returned is outside again: its result is still
    * worth recording.
@@ -132,7 +137,7 @@ export class RunFences {
     if (hold === undefined) return call()
     if (hold.stopped !== undefined) throw hold.stopped
     try {
-      return await call()
+      return await hold.during(call)
     } catch (error) {
       this.failed(error)
       throw error
@@ -154,13 +159,4 @@ export class RunFences {
   stoppedBy(error: unknown): boolean {
     return error instanceof Error && this.#outages.has(error)
   }
-}
-
-/** Whether Redis failed the call, and not the caller. */
-export function isOutage(error: unknown): error is Error {
-  return (
-    error instanceof RedisConnectionError ||
-    error instanceof RedisNotReplicatedError ||
-    error instanceof RedisReplyError
-  )
 }

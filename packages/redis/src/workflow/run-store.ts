@@ -70,7 +70,8 @@ export class RunStore {
     output: unknown,
     error: SerializedError | undefined
   ): Promise<void> {
-    const { writer, encode, encodeError, onKept } = this.#context
+    const { writer, fences, encode, encodeError, onKept } = this.#context
+    const hold = fences.heldRun(id)
     const outcome = await writer.write(
       id,
       transitionOf(transitions.updateRunStatus, {
@@ -80,6 +81,7 @@ export class RunStore {
       })
     )
     assertAccepted(outcome, this.#context, id)
+    if (hold) hold.ended = status !== 'running' && status !== 'suspended'
     const kept = outcome.code === 'kept' ? outcome.detail[0] : status
     if (kept !== status) {
       onKept(`Run '${id}' stays '${kept}': a late '${status}' is ignored`)

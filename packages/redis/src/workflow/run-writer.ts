@@ -111,6 +111,7 @@ export class RunWriter {
 
 /** Whether the body goes on no more, and was left or will be replayed. */
 function isLeft(hold: HeldRun | undefined): boolean {
-  if (hold?.stopped === undefined) return false
-  return hold.stopped instanceof StaleReplayError || !hold.open
+  if (hold === undefined) return false
+  if (hold.stopped instanceof StaleReplayError) return true
+  return !hold.open && hold.stopped !== undefined
 }

@@ -32,7 +32,6 @@ export class StepLeases {
   /** By step, its leases: one process may have lost one and got the next. */
   readonly #held = new Map<string, Map<number, Held>>()
   #timer: NodeJS.Timeout | undefined
-  #nextDrop = Promise.withResolvers<void>()
 
   constructor(runner: ScriptRunner, keys: KeySchema, leaseMs: number) {
     this.#runner = runner
@@ -74,14 +73,6 @@ export class StepLeases {
     if (attempt !== undefined) attempts.delete(attempt)
     if (attempt === undefined || attempts.size === 0) this.#held.delete(stepId)
     if (this.#held.size === 0) this.close()
-    this.#tellDropped()
-  }
-
-  /** Waits until this process has no step of the run in hand. */
-  async whenDropped(runId: string): Promise<void> {
-    const isOfRun = (stepId: string) =>
-      this.#keys.parseStepId(stepId).runId === runId
-    while ([...this.#held.keys()].some(isOfRun)) await this.#nextDrop.promise
   }
 
   /** Renews nothing any more: what is still in hand is for others to find. */
@@ -89,12 +80,6 @@ export class StepLeases {
     clearInterval(this.#timer)
     this.#timer = undefined
     this.#held.clear()
-    this.#tellDropped()
-  }
-
-  #tellDropped(): void {
-    this.#nextDrop.resolve()
-    this.#nextDrop = Promise.withResolvers()
   }
 
   async #renew(): Promise<void> {

@@ -92,12 +92,14 @@ export class StepStore {
   }
 
   async start(stepId: string): Promise<void> {
-    const { leases } = this.#context
+    const { leases, keys, fences } = this.#context
     const { leaseMs } = leases
     const { code, detail } = await this.#write(transitions.startStep, {
       stepId,
       leaseMs,
     })
+    const { runId, stepName } = keys.parseStepId(stepId)
+    fences.heldRun(runId)?.begin(stepName)
     if (code === 'ok') leases.hold(stepId, Number(detail[0]))
     else if (detail[0] === 'succeeded') this.#late(stepId, 'running')
   }
@@ -149,7 +151,7 @@ export class StepStore {
     stepId: string,
     status: 'pending' | 'running'
   ): Promise<StepState> {
-    const { keys, leases } = this.#context
+    const { keys, leases, fences } = this.#context
     const { leaseMs } = leases
     const { runId, stepName } = keys.parseStepId(stepId)
     const outcome = await this.#write(transitions.retryStep, {
@@ -162,7 +164,10 @@ export class StepStore {
       throw new RedisStepConflictError(runId, stepName, kept, attempt)
     }
     const step = this.#state(outcome, runId, stepName)
-    if (status === 'running') leases.hold(stepId, step.attemptCount)
+    if (status === 'running') {
+      fences.heldRun(runId)?.begin(stepName)
+      leases.hold(stepId, step.attemptCount)
+    }
     return step
   }
 
@@ -256,10 +261,11 @@ export class StepStore {
 
   /** The caller's attempt is over; which one, if the caller is its worker. */
   #end(stepId: string): number | undefined {
-    const { claims, keys, leases } = this.#context
+    const { claims, fences, keys, leases } = this.#context
     const { runId, stepName } = keys.parseStepId(stepId)
     const attempt = claims.of(runId, stepName)?.attempt
     leases.drop(stepId, attempt)
+    fences.heldRun(runId)?.finish(stepName)
     return attempt
   }
 
