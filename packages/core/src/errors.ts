@@ -194,3 +194,49 @@ export class RedisVersionNotFoundError extends RedisError {
   override name = 'RedisVersionNotFoundError'
   override readonly code = 'REDIS_VERSION_NOT_FOUND'
 }
+
+/** No live deployment has the function; nothing was called. */
+export class RedisDeploymentNotFoundError extends RedisError {
+  override name = 'RedisDeploymentNotFoundError'
+  override readonly code = 'REDIS_DEPLOYMENT_NOT_FOUND'
+  readonly funcName: string
+
+  constructor(funcName: string) {
+    super(`No deployment found for function '${funcName}'`)
+    this.funcName = funcName
+  }
+}
+
+/** What is known about a remote call that failed. */
+export interface RemoteCallFailure {
+  readonly funcName: string
+  /** The deployment; `undefined` if none of several could be reached. */
+  readonly deploymentId?: string | undefined
+  /** The HTTP status, if there was an answer. */
+  readonly status?: number | undefined
+  /** Whether the function may have run: `false` if no request was sent. */
+  readonly mayHaveRun: boolean
+}
+
+/**
+ * A function on another deployment could not be called, or answered with
+ * something else than a result. If several refused, the cause is an
+ * `AggregateError` of one error for each.
+ */
+export class RedisRemoteCallError extends RedisError {
+  override name = 'RedisRemoteCallError'
+  override readonly code = 'REDIS_REMOTE_CALL'
+  readonly funcName: string
+  readonly deploymentId: string | undefined
+  readonly status: number | undefined
+  /** `false`: the function did not run, and the call can be made again. */
+  readonly mayHaveRun: boolean
+
+  constructor(failure: RemoteCallFailure, why: string, options?: ErrorOptions) {
+    super(`Remote RPC call to '${failure.funcName}' failed: ${why}`, options)
+    this.funcName = failure.funcName
+    this.deploymentId = failure.deploymentId
+    this.status = failure.status
+    this.mayHaveRun = failure.mayHaveRun
+  }
+}

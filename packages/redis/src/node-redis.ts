@@ -1,4 +1,10 @@
 import type { QueueService } from '@pikku/core/queue'
+import type {
+  DeploymentServiceConfig,
+  JWTService,
+  SecretService,
+} from '@pikku/core/services'
+import { isRedisAdapter, shareAdapter } from '@pikku/redis-core'
 import {
   NodeRedisAdapter,
   type NodeRedisConnection,
@@ -8,6 +14,8 @@ import {
   composeServices,
   type RedisServicesOptions,
 } from './compose-services.js'
+import { BaseRedisDeploymentService } from './deployments/base-deployment-service.js'
+import type { RedisDeploymentServiceOptions } from './deployments/deployment-options.js'
 import {
   BaseRedisSessionStore,
   type RedisSessionStoreOptions,
@@ -122,4 +130,27 @@ export function createRedisServices(
   options: RedisServicesOptions = {}
 ): RedisServices {
   return composeServices(NodeRedisAdapter.from(connection), options, CLASSES)
+}
+
+/** Deployments that find and call each other through Redis. */
+export class RedisDeploymentService extends BaseRedisDeploymentService {
+  /**
+   * @param config How often the registration is renewed, and for how long it
+   *   stands without that, in ms.
+   * @param connection See {@link RedisWorkflowService}; an adapter is shared.
+   * @param options Options, or the key prefix alone.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    config?: DeploymentServiceConfig,
+    connection?: NodeRedisConnection,
+    options?: RedisDeploymentServiceOptions | string,
+    jwt?: JWTService,
+    secrets?: SecretService
+  ) {
+    const adapter = isRedisAdapter(connection)
+      ? shareAdapter(connection)
+      : NodeRedisAdapter.from(connection)
+    super(adapter, config, options, jwt, secrets)
+  }
 }

@@ -8,6 +8,7 @@ export {
   RedisClosedError,
   RedisConnectionError,
   RedisCorruptDataError,
+  RedisDeploymentNotFoundError,
   RedisError,
   RedisLayoutError,
   RedisLockLostError,
@@ -16,6 +17,7 @@ export {
   RedisOptionsError,
   RedisOutOfMemoryError,
   RedisReadOnlyError,
+  RedisRemoteCallError,
   RedisReplyError,
   RedisRunNotFoundError,
   RedisSerializationError,
@@ -39,6 +41,10 @@ export type {
   MigrationOptions,
   MigrationProgress,
 } from './workflow/migration.js'
+export type {
+  DeploymentLogger,
+  RedisDeploymentServiceOptions,
+} from './deployments/deployment-options.js'
 export type { RedisSessionStoreOptions } from './sessions/base-session-store.js'
 // As 0.12 exports them.
 export type { WorkflowRunService } from '@pikku/core/workflow'
