@@ -69,6 +69,6 @@ export function withoutSlash(endpoint: string): string {
   return endpoint.replace(/\/+$/, '')
 }
 
-export function parseUrl(text: string): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined
+export function parseUrl(text: string, base?: URL): URL | undefined {
+  return URL.canParse(text, base?.href) ? new URL(text, base) : undefined
 }

@@ -36,14 +36,17 @@ export async function callRemote(
     throw failure(false, 'its endpoint cannot be called')
   }
   const path = `/remote/rpc/${encodeURIComponent(funcName)}`
+  const progress = { isAnswered: false }
   let response: Response
   try {
-    response = await request(call, new URL(withoutSlash(endpoint) + path))
+    response = await request(
+      call,
+      new URL(withoutSlash(endpoint) + path),
+      progress
+    )
   } catch (cause) {
-    const { redirected, error } = asFailed(cause)
-    throw failure(redirected || !saysNothingSent(error), reason(error, call), {
-      cause: error,
-    })
+    const mayHaveRun = progress.isAnswered || !saysNothingSent(cause)
+    throw failure(mayHaveRun, reason(cause, call), { cause })
   }
   const { status } = response
   if (!response.ok) {
@@ -68,43 +71,27 @@ interface Failure {
   cause?: unknown
 }
 
-/** A failure behind a redirect: somebody has had the request already. */
-class RedirectFailed {
-  readonly error: unknown
-
-  constructor(error: unknown) {
-    this.error = error
-  }
-}
-
-function asFailed(thrown: unknown): { redirected: boolean; error: unknown } {
-  if (thrown instanceof RedirectFailed) {
-    return { redirected: true, error: thrown.error }
-  }
-  return { redirected: false, error: thrown }
-}
-
 /**
  * Follows the redirects that repeat the request as it is (307, 308) by itself:
  * `fetch` would not say whether what was refused is the first address or one
  * behind it, nor that it left a POST for a GET.
  */
-async function request(call: RemoteCall, first: URL): Promise<Response> {
+async function request(
+  call: RemoteCall,
+  first: URL,
+  progress: { isAnswered: boolean }
+): Promise<Response> {
   const headers = new Headers(call.headers)
   let url = first
   for (let hops = 0; ; hops++) {
-    let response: Response
-    try {
-      response = await fetch(url, {
-        method: 'POST',
-        headers,
-        body: call.body,
-        redirect: 'manual',
-        ...(call.signal && { signal: call.signal }),
-      })
-    } catch (error) {
-      throw hops === 0 ? error : new RedirectFailed(error)
-    }
+    const response = await fetch(url, {
+      method: 'POST',
+      headers,
+      body: call.body,
+      redirect: 'manual',
+      ...(call.signal && { signal: call.signal }),
+    })
+    progress.isAnswered = true
     const next = redirectOf(response, url)
     if (next === undefined || hops === MOST_REDIRECTS) return response
     await response.body?.cancel().catch(() => {})
@@ -117,8 +104,7 @@ async function request(call: RemoteCall, first: URL): Promise<Response> {
 function redirectOf(response: Response, url: URL): URL | undefined {
   if (response.status !== 307 && response.status !== 308) return undefined
   const location = response.headers.get('location')
-  if (location === null || !URL.canParse(location, url)) return undefined
-  return new URL(location, url)
+  return location === null ? undefined : parseUrl(location, url)
 }
 
 /** What fails before a connection is there, by the calls of the system. */
