@@ -75,6 +75,8 @@ export class IoRedisAdapter implements RedisAdapter {
   }
 
   async send({ args: [name, ...args] }: RedisCommand): Promise<RedisReply> {
+    const closed = this.#closedError()
+    if (closed) throw closed
     this.#together()
     try {
       return toReply(await this.client.call(name, args))
@@ -93,6 +95,8 @@ export class IoRedisAdapter implements RedisAdapter {
       )
     }
     if (commands.length === 0) return []
+    const closed = this.#closedError()
+    if (closed) return commands.map(() => closed)
     const pipeline = this.client.pipeline()
     for (const {
       args: [name, ...args],
@@ -188,6 +192,12 @@ export class IoRedisAdapter implements RedisAdapter {
       await within(DISCONNECT_TIMEOUT_MS, goodbye).catch(ignore)
     }
     this.client.disconnect()
+  }
+
+  /** A client of a cluster that was closed may keep a command for ever. */
+  #closedError(): RedisClosedError | undefined {
+    if (!this.#owned || this.#closing === undefined) return undefined
+    return new RedisClosedError('The connection to Redis was closed')
   }
 
   /** A client that has ended does not connect by itself again. */
