@@ -56,7 +56,9 @@ export class Heartbeat {
         'was started by another process: that is the one that is called now'
       )
     }
-    if (renewal === 'restored') this.#say('info', 'had gone, and is back whole')
+    if (renewal === 'restored' && this.#state === 'well') {
+      return this.#say('info', 'had gone, and is back whole')
+    }
     this.#becomes('well', 'info', 'is registered and renewed again')
   }
 
