@@ -13,6 +13,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENTS, connectionOf } from '../clients.js'
 import { CountedAdapter } from '../workflow/counted-adapter.js'
 import { CALM, Fixture, HOSTILE } from './fixture.js'
+import { startUntrustedServer } from './untrusted-server.js'
 
 describe.each(CLIENTS)('a remote call over $client', (client) => {
   let fixture: Fixture
@@ -170,8 +171,10 @@ describe.each(CLIENTS)('a remote call over $client', (client) => {
     const { raw, keys } = fixture
     const key = keys.functionKey('f')
     const expiry = String(await raw.command('ZSCORE', key, 'd'))
-    for (let i = 0; i < 2_500; i++) {
-      await raw.command('ZADD', key, expiry, `other${i}`)
+    for (let i = 0; i < 9; i++) {
+      const others = Array.from({ length: 1_000 }, (_, n) => `${i}-${n}`)
+      const entries = others.flatMap((other) => [expiry, other])
+      await raw.command('ZADD', key, ...entries)
     }
     expect(await caller.invoke('f', {})).toBe(server.port)
   })
@@ -218,6 +221,20 @@ describe.each(CLIENTS)('a remote call over $client', (client) => {
     expect(server.requests).toHaveLength(30)
     // Each of the dead was asked at most once, and then the living came first.
     expect(asked.length).toBeLessThanOrEqual(32)
+  })
+
+  test('skips a deployment whose certificate nobody trusts', async () => {
+    let requests = 0
+    const untrusted = await startUntrustedServer(() => requests++)
+    fixture.onEnd(async () => untrusted.server.close())
+    await fixture.deploy('untrusted', untrusted.endpoint)
+    const error = await failureOf(caller.invoke('f', {}))
+    expect(error.mayHaveRun).toBe(false)
+    expect(error.message).toMatch(/self-signed certificate.*'untrusted'/)
+    const server = await fixture.serve()
+    await fixture.deploy('trusted', server)
+    expect(await callOften(5)).toEqual(Array(5).fill(server.port))
+    expect(requests).toBe(0)
   })
 
   test('one that refused is called all the same when it is the only one', async () => {

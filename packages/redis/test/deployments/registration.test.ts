@@ -333,6 +333,19 @@ describe.each(CLIENTS)('a deployment over $client', (client) => {
     ])
   })
 
+  test('what a dead deployment left and cannot be taken away harms nobody', async () => {
+    const { raw, keys, log } = fixture
+    await raw.command('ZADD', keys.deployments, '1000', 'dead')
+    await raw.command('HSET', keys.functionLists, 'dead', '["broken"]')
+    await raw.command('SET', keys.functionKey('broken'), 'not an index')
+    const service = fixture.create(QUICK)
+    const deployment = { deploymentId: 'd', endpoint: ENDPOINT }
+    await service.start({ ...deployment, functions: ['f'] })
+    await new Promise((r) => setTimeout(r, 2 * QUICK.heartbeatTtl))
+    expect(await fixture.deploymentsOf('f')).toEqual(['d'])
+    expect(log.lines).toEqual([])
+  })
+
   test('a stored list of functions that is none does not stop a start', async () => {
     const { raw, keys } = fixture
     for (const list of ['{broken', '7', '[1,null,"",{}]']) {
