@@ -229,6 +229,21 @@ describe.each(CLIENTS)('a deployment over $client', (client) => {
     await service.stop()
   })
 
+  test('a heartbeat ends with the next start(), and with stop()', async () => {
+    const adapter = counted()
+    const service = over(adapter, QUICK)
+    const deployment = { deploymentId: 'd', endpoint: ENDPOINT }
+    await service.start({ ...deployment, functions: ['f'] })
+    await service.start({ ...deployment, functions: ['g'] })
+    await new Promise((r) => setTimeout(r, 4 * QUICK.heartbeatInterval))
+    // The one before would find that another start followed, and say so.
+    expect(fixture.log.lines).toEqual([])
+    await service.stop()
+    adapter.trips.length = 0
+    await new Promise((r) => setTimeout(r, 4 * QUICK.heartbeatInterval))
+    expect(adapter.trips).toEqual([])
+  })
+
   test('a heartbeat that arrives after stop() brings nothing back', async () => {
     const adapter = counted()
     const service = over(adapter, QUICK)
