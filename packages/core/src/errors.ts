@@ -194,3 +194,16 @@ export class RedisVersionNotFoundError extends RedisError {
   override name = 'RedisVersionNotFoundError'
   override readonly code = 'REDIS_VERSION_NOT_FOUND'
 }
+
+/** The channel does not exist: it was removed, or never added. */
+export class RedisChannelNotFoundError extends RedisError {
+  override name = 'RedisChannelNotFoundError'
+  override readonly code = 'REDIS_CHANNEL_NOT_FOUND'
+  readonly channelId: string
+
+  constructor(channelId: string) {
+    // As 0.12 has it, to the letter: the engine's conformance suite compares.
+    super(`Channel not found: ${channelId}`)
+    this.channelId = channelId
+  }
+}

@@ -13,6 +13,7 @@ export {
   type RunKeys,
   type StepIdParts,
 } from './keys/key-schema.js'
+export { ChannelKeys } from './keys/channel-keys.js'
 export { SessionKeys } from './keys/session-keys.js'
 export { randomToken } from './random-token.js'
 export { type LockOptions, resolveLockOptions } from './lock-options.js'
@@ -29,6 +30,7 @@ export { shareAdapter } from './shared-adapter.js'
 export { defineScript, type Script, type ScriptCall } from './script.js'
 export type { Durability, RunnerOptions } from './runner-options.js'
 export { type CallOptions, ScriptRunner } from './script-runner.js'
+export * as channelScripts from './scripts/channels/channel-scripts.js'
 export * as lockScripts from './scripts/lock/lock-scripts.js'
 export * as layoutScripts from './scripts/workflow/layout-scripts.js'
 export type { Outcome } from './scripts/outcome.js'
