@@ -152,7 +152,7 @@ export class ChannelOwner {
     try {
       await this.#renew()
     } catch (error) {
-      this.#warn('A lease was not renewed', error)
+      this.#warnIfOpen('A lease was not renewed', error)
     }
     this.#schedule()
   }
@@ -182,7 +182,7 @@ export class ChannelOwner {
     if (this.#sweeping) return
     this.#sweeping = true
     this.#sweepAll()
-      .catch((error: unknown) => this.#warn('A sweep failed', error))
+      .catch((error: unknown) => this.#warnIfOpen('A sweep failed', error))
       .finally(() => {
         this.#sweeping = false
       })
@@ -198,7 +198,7 @@ export class ChannelOwner {
       if (this.#closed) return
       // What is wrong with one owner's channels keeps nobody else's.
       await this.#removeAll(owner).catch((error: unknown) =>
-        this.#warn(`Channels of '${owner}', which is dead, are left`, error)
+        this.#warnIfOpen(`Channels of '${owner}', which is dead, are left`, error)
       )
     }
   }
@@ -231,6 +231,11 @@ export class ChannelOwner {
       keys: { owners: keys.owners, owned: keys.ownedChannels },
       args: { owner, from, to },
     })
+  }
+
+  /** What `close()` itself cuts off is no news. */
+  #warnIfOpen(what: string, error: unknown): void {
+    if (!this.#closed) this.#warn(what, error)
   }
 
   #warn(what: string, error?: unknown): void {
