@@ -198,7 +198,10 @@ export class ChannelOwner {
       if (this.#closed) return
       // What is wrong with one owner's channels keeps nobody else's.
       await this.#removeAll(owner).catch((error: unknown) =>
-        this.#warnIfOpen(`Channels of '${owner}', which is dead, are left`, error)
+        this.#warnIfOpen(
+          `Channels of '${owner}', which is dead, are left`,
+          error
+        )
       )
     }
   }
