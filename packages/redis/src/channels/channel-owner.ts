@@ -196,21 +196,17 @@ export class ChannelOwner {
     })
     for (const owner of dead) {
       if (this.#closed) return
-      // What is wrong with one owner's channels keeps nobody else's.
-      await this.#removeAll(owner).catch((error: unknown) =>
-        this.#warnIfOpen(
-          `Channels of '${owner}', which is dead, are left`,
-          error
-        )
-      )
+      await this.#removeAll(owner)
     }
   }
 
-  /** What an owner has that was given up, and then the owner. */
+  /**
+   * What an owner has that was given up, and then the owner. If something cannot
+   * be removed, the rest is, and the owner stays for the next sweep.
+   */
   async #removeAll(owner: string): Promise<void> {
     const { runner, keys, remover } = this.#options
     const { from, to } = keys.ownedRange(owner)
-    let failure: unknown
     for (let after = from; ;) {
       const members = (await runner.send(
         'ZRANGE',
@@ -225,11 +221,11 @@ export class ChannelOwner {
       if (members.length === 0) break
       const ids = members.map((member) => keys.ownedChannelId(owner, member))
       await remover.remove(ids, owner).catch((error: unknown) => {
-        failure = error
+        if (error instanceof RedisClosedError) throw error
+        this.#warn('Some that a dead process left stay for now', error)
       })
       after = `(${members.at(-1)}`
     }
-    if (failure !== undefined) throw failure
     await runner.run(channelScripts.forgetChannelOwner, {
       keys: { owners: keys.owners, owned: keys.ownedChannels },
       args: { owner, from, to },

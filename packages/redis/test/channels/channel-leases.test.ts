@@ -24,7 +24,7 @@ import {
 } from './channel-setup.js'
 
 const LONG_MS = 60_000
-const SHORT_MS = 150
+const SHORT_MS = 600
 
 describe.each(CLIENTS)(
   'the lease of a channel store over $client',
@@ -241,6 +241,19 @@ describe.each(CLIENTS)(
       expect(await lone.getChannel('moved')).toMatchObject({
         channelId: 'moved',
       })
+    })
+
+    test('nor is one that 0.12 removed and added anew', async () => {
+      const dead = await open({ leaseMs: LONG_MS })
+      await addListening(dead, 'anew')
+      const key = keys.channelKey('anew')
+      await raw.command('DEL', key)
+      await raw.command('HSET', key, 'channelId', 'anew', 'channelName', 'chat')
+      const owner = await letExpire()
+      await open({ leaseMs: LONG_MS })
+      await until(async () => !(await owners()).has(owner))
+      expect(await hub.getChannelIdsForTopic('t')).toEqual(['anew'])
+      expect(await raw.command('EXISTS', keys.ownedChannels)).toBe(0)
     })
 
     test('what cannot be removed is logged, and keeps nothing else', async () => {

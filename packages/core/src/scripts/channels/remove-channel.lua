@@ -11,8 +11,8 @@
 -- ARGV[3] tombstoneMs  for how long to know that it was removed, in ms
 -- ARGV    rest         the names of those topics, in the same order
 --
--- Returns {'ok'}, also where there is none; {'kept'}, if the channel has another
--- owner by now; or {'changed', topic, ...}: it listens to a topic that the
+-- Returns {'ok'}, also where there is none; {'kept'}, if the channel was added
+-- anew by 0.12, which knows no owners; or {'changed', topic, ...}: it listens to a topic that the
 -- caller did not name. Nothing was written then, and here are all of them.
 --
 -- The topics are keys, so the caller reads them first. More names than needed do
@@ -29,7 +29,7 @@ local existed = redis.call('HEXISTS', channel, 'channelId') == 1
 if dead ~= '' then
   local member = dead .. ':' .. id
   if not redis.call('ZSCORE', owned, member) then return { 'ok' } end
-  if owner and owner ~= dead then
+  if existed and owner ~= dead then
     redis.call('ZREM', owned, member)
     return { 'kept' }
   end
