@@ -4,11 +4,11 @@ import {
   channelScripts,
   RedisArgumentError,
   RedisChannelNotFoundError,
+  RedisCorruptDataError,
   type RedisAdapter,
   RedisOptionsError,
   wholeNumber,
 } from '@pikku/redis-core'
-import { required, toFields } from '../common/hash.js'
 import { decodeJson } from '../common/json.js'
 import { RedisService } from '../common/redis-service.js'
 import {
@@ -185,21 +185,32 @@ export abstract class BaseRedisChannelStore
 
   /**
    * @throws RedisChannelNotFoundError
-   * @throws RedisCorruptDataError for opening data that is not JSON.
+   * @throws RedisCorruptDataError for opening data that is not JSON, and for a
+   *   channel without a name.
    */
   async getChannel(
     channelId: string
   ): Promise<Channel & { pikkuUserId?: string }> {
     const key = this.#keys.channelKey(channelId)
-    const fields = toFields(await this.runner.send('HGETALL', key))
+    // Without the state, which may be large.
+    const [id, channelName, openingData, pikkuUserId] = (await this.runner.send(
+      'HMGET',
+      key,
+      'channelId',
+      'channelName',
+      'openingData',
+      'pikkuUserId'
+    )) as Array<string | null>
     // 0.12 can leave a hash without it: a write about a removed channel.
-    if (!fields.get('channelId')) throw new RedisChannelNotFoundError(channelId)
-    const openingData = fields.get('openingData')
-    const pikkuUserId = fields.get('pikkuUserId')
+    if (!id) throw new RedisChannelNotFoundError(channelId)
+    if (channelName == null) {
+      throw new RedisCorruptDataError(key, 'channelName', 'it is missing')
+    }
     return {
-      channelId: required(fields, key, 'channelId'),
-      channelName: required(fields, key, 'channelName'),
-      openingData: decodeJson(openingData, key, 'openingData') ?? {},
+      channelId: id,
+      channelName,
+      openingData:
+        decodeJson(openingData ?? undefined, key, 'openingData') ?? {},
       ...(pikkuUserId && { pikkuUserId }),
     }
   }

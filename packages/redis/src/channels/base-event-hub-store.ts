@@ -47,7 +47,10 @@ export abstract class BaseRedisEventHubStore
     this.#keys = new ChannelKeys(keyPrefix, adapter.topology)
   }
 
-  /** In no order. */
+  /**
+   * In no order. Channels of a process that died are among them until its lease
+   * (`leaseMs` of the channel store) and the next sweep of another are over.
+   */
   async getChannelIdsForTopic(topic: string): Promise<string[]> {
     const key = this.#keys.topicKey(topic)
     return (await this.runner.send('SMEMBERS', key)) as string[]

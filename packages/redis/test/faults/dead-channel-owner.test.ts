@@ -1,4 +1,5 @@
 import type { RedisChannelStore, RedisEventHubStore } from '@pikku/redis'
+import { FaultProxy } from '@pikku/redis-core/testing'
 import {
   RawConnection,
   uniquePrefix,
@@ -124,6 +125,53 @@ describe.each(CLIENTS)('a process with channels over $client', (client) => {
     expect(await listening()).toEqual(['worker 3'])
     await expect(store.getChannel('worker 1')).rejects.toThrow('not found')
     expect(await store.getState('worker 3')).toEqual({ of: 'worker 3' })
+  })
+
+  test('that is cut off from Redis says so, and keeps what nobody took', async () => {
+    const { hostname, port } = new URL(inject('redisUrl'))
+    const proxy = await FaultProxy.start({ host: hostname, port: Number(port) })
+    const warnings: string[] = []
+    const lost: string[][] = []
+    const alone = uniquePrefix()
+    const cut = await openChannels(
+      client,
+      alone,
+      {
+        leaseMs: LEASE_MS,
+        logger: { warn: (message) => void warnings.push(message) },
+        onChannelsLost: (ids) => void lost.push(ids),
+      },
+      proxy.url
+    )
+    await cut.addChannel({ channelId: 'c', channelName: 'chat' })
+    proxy.refuse()
+    await until(async () => warnings.length > 3)
+    expect(warnings[0]).toContain('A lease was not renewed')
+    expect(warnings[0]).toContain(alone)
+    const ends = async () =>
+      Number(
+        (
+          (await raw.command(
+            'ZRANGE',
+            `${alone}:channel-owners`,
+            '0',
+            '-1',
+            'WITHSCORES'
+          )) as string[]
+        )[1]
+      )
+    const before = await ends()
+    proxy.pass()
+    await until(async () => (await ends()) > before)
+    expect(await cut.getChannel('c')).toMatchObject({ channelId: 'c' })
+    expect(lost).toEqual([])
+
+    proxy.refuse()
+    const began = performance.now()
+    await cut.close()
+    expect(performance.now() - began).toBeLessThan(6_000)
+    expect(warnings.at(-1)).toContain('at close()')
+    await proxy.close()
   })
 
   test('that is killed while it adds leaves no half a channel', async () => {

@@ -13,7 +13,8 @@
 --
 -- A channel that is there keeps its user, its state and its topics, as in 0.12.
 --
--- Idempotent: a repetition writes the same fields again, and a later time.
+-- Idempotent: a repetition writes the same fields again, and a later time. A
+-- removal that comes in between is concurrent with this call.
 
 local owner = ARGV[4]
 if owner ~= '' and tonumber(redis.call('ZSCORE', KEYS[4], owner) or 0) == 0 then
