@@ -11,6 +11,7 @@ const EVERYWHERE = [
   'services',
   'sessions',
   'deployments',
+  'channels',
 ]
 
 /**
@@ -47,6 +48,7 @@ export default defineConfig({
             'test/faults/read-only.test.ts',
             'test/faults/hostile-input.test.ts',
             'test/faults/every-service.test.ts',
+            'test/faults/*-channel-*.test.ts',
           ],
           env: { PIPELINING: 'false' },
           globalSetup: [`${SETUP}/vitest-global-setup`],

@@ -240,3 +240,16 @@ export class RedisRemoteCallError extends RedisError {
     this.mayHaveRun = failure.mayHaveRun
   }
 }
+
+/** The channel does not exist: it was removed, or never added. */
+export class RedisChannelNotFoundError extends RedisError {
+  override name = 'RedisChannelNotFoundError'
+  override readonly code = 'REDIS_CHANNEL_NOT_FOUND'
+  readonly channelId: string
+
+  constructor(channelId: string) {
+    // As 0.12 has it, to the letter: the engine's conformance suite compares.
+    super(`Channel not found: ${channelId}`)
+    this.channelId = channelId
+  }
+}

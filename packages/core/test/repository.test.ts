@@ -4,6 +4,7 @@ import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
   deploymentScripts,
+  channelScripts,
   layoutScripts,
   lockScripts,
   runScripts,
@@ -141,6 +142,7 @@ const SCRIPTS: Script[] = [
   versionScripts,
   sessionScripts,
   deploymentScripts,
+  channelScripts,
 ].flatMap((group) => Object.values(group) as Script[])
 
 const TRANSITIONS = Object.values<Transition>(transitions)

@@ -3,6 +3,14 @@ import {
   type RedisAdapter,
   shareAdapter,
 } from '@pikku/redis-core'
+import type {
+  BaseRedisChannelStore,
+  RedisChannelStoreOptions,
+} from './channels/base-channel-store.js'
+import type {
+  BaseRedisEventHubStore,
+  RedisEventHubStoreOptions,
+} from './channels/base-event-hub-store.js'
 import { refuseUnknown } from './common/service-options.js'
 import type {
   BaseRedisSessionStore,
@@ -22,6 +30,8 @@ export interface RedisServicesOptions {
   maxValueBytes?: number
   workflows?: RedisWorkflowServiceOptions
   sessions?: RedisSessionStoreOptions
+  /** Of the channel store and, but for its lease, of the event hub store. */
+  channels?: RedisChannelStoreOptions
 }
 
 const KNOWN: Record<keyof RedisServicesOptions, true> = {
@@ -30,6 +40,7 @@ const KNOWN: Record<keyof RedisServicesOptions, true> = {
   maxValueBytes: true,
   workflows: true,
   sessions: true,
+  channels: true,
 }
 
 type Constructor<Options, Service> = new (
@@ -51,6 +62,14 @@ interface ServiceClasses {
     RedisSessionStoreOptions,
     BaseRedisSessionStore
   >
+  RedisChannelStore: Constructor<
+    RedisChannelStoreOptions,
+    BaseRedisChannelStore
+  >
+  RedisEventHubStore: Constructor<
+    RedisEventHubStoreOptions,
+    BaseRedisEventHubStore
+  >
 }
 
 /** Services on one connection, under the names that Pikku has for them. */
@@ -60,6 +79,8 @@ export interface ComposedServices<Classes extends ServiceClasses> {
   readonly workflowService: InstanceType<Classes['RedisWorkflowService']>
   readonly workflowRunService: InstanceType<Classes['RedisWorkflowRunService']>
   readonly sessionStore: InstanceType<Classes['RedisSessionStore']>
+  readonly channelStore: InstanceType<Classes['RedisChannelStore']>
+  readonly eventHubStore: InstanceType<Classes['RedisEventHubStore']>
   /** Connects, and makes every service ready. Can be called again. */
   readonly init: () => Promise<void>
   /**
@@ -76,12 +97,20 @@ export interface ComposedServices<Classes extends ServiceClasses> {
  */
 export function composeServices<Classes extends ServiceClasses>(
   adapter: RedisAdapter,
-  { workflows, sessions, ...common }: RedisServicesOptions,
+  { workflows, sessions, channels, ...common }: RedisServicesOptions,
   classes: Classes
 ): ComposedServices<Classes> {
   refuseUnknown({ ...common }, KNOWN)
   const shared = shareAdapter(adapter)
   const workflowOptions = { ...common, ...workflows }
+  const channelOptions = { ...common, ...channels }
+  // A lease is for what adds channels; the keys of both are the same.
+  const {
+    leaseMs: _leaseMs,
+    logger: _logger,
+    onChannelsLost: _onChannelsLost,
+    ...hubOptions
+  } = channelOptions
   const services = {
     workflowService: new classes.RedisWorkflowService(shared, workflowOptions),
     workflowRunService: new classes.RedisWorkflowRunService(
@@ -92,6 +121,8 @@ export function composeServices<Classes extends ServiceClasses>(
       ...common,
       ...sessions,
     }),
+    channelStore: new classes.RedisChannelStore(shared, channelOptions),
+    eventHubStore: new classes.RedisEventHubStore(shared, hubOptions),
   }
   const all = Object.values(services)
   return {

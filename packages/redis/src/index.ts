@@ -7,6 +7,14 @@ import type {
 import { isRedisAdapter, shareAdapter } from '@pikku/redis-core'
 import { IoRedisAdapter, type IoRedisConnection } from '@pikku/redis-ioredis'
 import {
+  BaseRedisChannelStore,
+  type RedisChannelStoreOptions,
+} from './channels/base-channel-store.js'
+import {
+  BaseRedisEventHubStore,
+  type RedisEventHubStoreOptions,
+} from './channels/base-event-hub-store.js'
+import {
   type ComposedServices,
   composeServices,
   type RedisServicesOptions,
@@ -106,10 +114,42 @@ export class RedisSessionStore<
   }
 }
 
+/** Channels, the open connections of clients, on Redis. */
+export class RedisChannelStore extends BaseRedisChannelStore {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @param options Options, or the key prefix alone.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: IoRedisConnection,
+    options?: RedisChannelStoreOptions | string
+  ) {
+    super(IoRedisAdapter.from(connection), options)
+  }
+}
+
+/** Which channels listen to which topics, on Redis. */
+export class RedisEventHubStore extends BaseRedisEventHubStore {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @param options Options, or the key prefix alone.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: IoRedisConnection,
+    options?: RedisEventHubStoreOptions | string
+  ) {
+    super(IoRedisAdapter.from(connection), options)
+  }
+}
+
 const CLASSES = {
   RedisWorkflowService,
   RedisWorkflowRunService,
   RedisSessionStore,
+  RedisChannelStore,
+  RedisEventHubStore,
 }
 
 /** What {@link createRedisServices} gives. */

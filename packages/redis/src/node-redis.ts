@@ -10,6 +10,14 @@ import {
   type NodeRedisConnection,
 } from '@pikku/redis-node-redis'
 import {
+  BaseRedisChannelStore,
+  type RedisChannelStoreOptions,
+} from './channels/base-channel-store.js'
+import {
+  BaseRedisEventHubStore,
+  type RedisEventHubStoreOptions,
+} from './channels/base-event-hub-store.js'
+import {
   type ComposedServices,
   composeServices,
   type RedisServicesOptions,
@@ -109,10 +117,42 @@ export class RedisSessionStore<
   }
 }
 
+/** Channels, the open connections of clients, on Redis. */
+export class RedisChannelStore extends BaseRedisChannelStore {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @param options Options, or the key prefix alone.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: NodeRedisConnection,
+    options?: RedisChannelStoreOptions | string
+  ) {
+    super(NodeRedisAdapter.from(connection), options)
+  }
+}
+
+/** Which channels listen to which topics, on Redis. */
+export class RedisEventHubStore extends BaseRedisEventHubStore {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @param options Options, or the key prefix alone.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: NodeRedisConnection,
+    options?: RedisEventHubStoreOptions | string
+  ) {
+    super(NodeRedisAdapter.from(connection), options)
+  }
+}
+
 const CLASSES = {
   RedisWorkflowService,
   RedisWorkflowRunService,
   RedisSessionStore,
+  RedisChannelStore,
+  RedisEventHubStore,
 }
 
 /** What {@link createRedisServices} gives. */

@@ -5,6 +5,7 @@ export {
   type RedisAdapter,
   type Durability,
   RedisArgumentError,
+  RedisChannelNotFoundError,
   RedisClosedError,
   RedisConnectionError,
   RedisCorruptDataError,
@@ -46,6 +47,9 @@ export type {
   RedisDeploymentServiceOptions,
 } from './deployments/deployment-options.js'
 export type { RedisSessionStoreOptions } from './sessions/base-session-store.js'
+export type { RedisChannelStoreOptions } from './channels/base-channel-store.js'
+export type { RedisEventHubStoreOptions } from './channels/base-event-hub-store.js'
+export type { WarningLogger } from './common/warning-logger.js'
 // As 0.12 exports them.
 export type { WorkflowRunService } from '@pikku/core/workflow'
 export type { AgentRunRow, AgentRunService } from '@pikku/core/agent'

@@ -5,57 +5,43 @@
 import { after } from 'node:test'
 import { defineServiceTests } from '@pikku/core/testing'
 import {
-  RedisWorkflowRunService as RunsOverIoRedis,
-  RedisWorkflowService as OverIoRedis,
+  createRedisServices as createOverIoRedis,
+  type RedisServicesOptions,
 } from '@pikku/redis'
-import {
-  RedisWorkflowRunService as RunsOverNodeRedis,
-  RedisWorkflowService as OverNodeRedis,
-} from '@pikku/redis/node-redis'
+import { createRedisServices as createOverNodeRedis } from '@pikku/redis/node-redis'
 import { findRedis, uniquePrefix } from '@pikku/redis-testing'
 
 const redis = await findRedis({ log: console.log })
 const opened: Array<{ close(): Promise<void> }> = []
 
-type Create = (url: string, prefix: string) => OverIoRedis | OverNodeRedis
-type CreateRuns = (
-  url: string,
-  prefix: string
-) => RunsOverIoRedis | RunsOverNodeRedis
-
-const CLIENTS: Record<string, [Create, CreateRuns]> = {
-  ioredis: [
-    (...args) => new OverIoRedis(...args),
-    (...args) => new RunsOverIoRedis(...args),
-  ],
-  'node-redis': [
-    (...args) => new OverNodeRedis(...args),
-    (...args) => new RunsOverNodeRedis(...args),
-  ],
+const CLIENTS = {
+  ioredis: (url: string, options: RedisServicesOptions) =>
+    createOverIoRedis(url, options),
+  'node-redis': (url: string, options: RedisServicesOptions) =>
+    createOverNodeRedis(url, options),
 }
 
-for (const [name, [workflows, runs]] of Object.entries(CLIENTS)) {
+for (const [name, create] of Object.entries(CLIENTS)) {
   // The suite lists the runs that its workflow tests made.
-  const prefix = uniquePrefix()
-  const open = async <
-    T extends { init(): Promise<void>; close(): Promise<void> },
-  >(
-    service: T
-  ): Promise<T> => {
-    await service.init()
-    opened.push(service)
-    return service
-  }
+  const keyPrefix = uniquePrefix()
+  const services = create(redis.url, {
+    workflows: { keyPrefix },
+    channels: { keyPrefix, leaseMs: 60_000 },
+  })
+  await services.init()
+  opened.push(services)
   defineServiceTests({
     name: `@pikku/redis over ${name}`,
     services: {
-      workflowService: () => open(workflows(redis.url, prefix)),
-      workflowRunService: () => open(runs(redis.url, prefix)),
+      workflowService: async () => services.workflowService,
+      workflowRunService: async () => services.workflowRunService,
+      channelStore: async () => services.channelStore,
+      eventHubStore: async () => services.eventHubStore,
     },
   })
 }
 
 after(async () => {
-  for (const service of opened) await service.close()
+  for (const services of opened) await services.close()
   await redis.stop()
 })

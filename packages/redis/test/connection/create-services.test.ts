@@ -59,6 +59,17 @@ describe.each(CLIENTS)('createRedisServices over $client', (client) => {
     await services.close()
   })
 
+  test('channels and topics have the same keys, and close() removes channels', async () => {
+    const options = { channels: { keyPrefix: 'ws', leaseMs: 60_000 } }
+    const services = create(server.url, options)
+    await services.init()
+    const { channelStore, eventHubStore } = services
+    await channelStore.addChannel({ channelId: 'c', channelName: 'chat' })
+    await eventHubStore.subscribe('t', 'c')
+    await services.close()
+    expect(await raw.command('EXISTS', 'ws:channel:c', 'ws:topic:t')).toBe(0)
+  })
+
   test('a client that the application has stays open', async () => {
     const redis =
       client.client === 'ioredis'
