@@ -1,28 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { RedisStepNotFoundError, RedisWrongTypeError } from '@pikku/redis'
 import {
-  type RedisCommand,
-  type RedisReply,
   RedisReplyError,
-} from '@pikku/redis-core'
+  RedisStepNotFoundError,
+  RedisWrongTypeError,
+} from '@pikku/redis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENTS, keysOf, openService, type Service } from '../clients.js'
 import { EngineHarness } from '../engine/engine-harness.js'
-import { CountedAdapter } from './counted-adapter.js'
-
-/** Fails the next call that is like this, a moment later. */
-class FailingAdapter extends CountedAdapter {
-  failing: string | undefined
-
-  override async send(command: RedisCommand): Promise<RedisReply> {
-    if (this.failing === undefined || !command.args.includes(this.failing)) {
-      return super.send(command)
-    }
-    this.failing = undefined
-    await delay(20)
-    throw new RedisReplyError('OOM command not allowed')
-  }
-}
+import { FailingAdapter } from './failing-adapter.js'
 
 const INDEXES = ['idle', 'leases'] as const
 
