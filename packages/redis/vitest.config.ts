@@ -10,6 +10,7 @@ const EVERYWHERE = [
   'recovery',
   'services',
   'sessions',
+  'agents',
 ]
 
 /**

@@ -13,6 +13,8 @@ export {
   type RunKeys,
   type StepIdParts,
 } from './keys/key-schema.js'
+export { AgentKeys } from './keys/agent-keys.js'
+export { requiredName } from './keys/key-parts.js'
 export { SessionKeys } from './keys/session-keys.js'
 export { randomToken } from './random-token.js'
 export { type LockOptions, resolveLockOptions } from './lock-options.js'
@@ -29,6 +31,7 @@ export { shareAdapter } from './shared-adapter.js'
 export { defineScript, type Script, type ScriptCall } from './script.js'
 export type { Durability, RunnerOptions } from './runner-options.js'
 export { type CallOptions, ScriptRunner } from './script-runner.js'
+export * as agentScripts from './scripts/agents/agent-scripts.js'
 export * as lockScripts from './scripts/lock/lock-scripts.js'
 export * as layoutScripts from './scripts/workflow/layout-scripts.js'
 export type { Outcome } from './scripts/outcome.js'

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
+  agentScripts,
   layoutScripts,
   lockScripts,
   runScripts,
@@ -139,6 +140,7 @@ const SCRIPTS: Script[] = [
   migrationScripts,
   versionScripts,
   sessionScripts,
+  agentScripts,
 ].flatMap((group) => Object.values(group) as Script[])
 
 const TRANSITIONS = Object.values<Transition>(transitions)

@@ -1,5 +1,8 @@
 import type { QueueService } from '@pikku/core/queue'
 import { IoRedisAdapter, type IoRedisConnection } from '@pikku/redis-ioredis'
+import type { RedisAgentServiceOptions } from './agents/agent-context.js'
+import { BaseRedisAgentRunService } from './agents/base-agent-run-service.js'
+import { BaseRedisAgentStorageService } from './agents/base-agent-storage-service.js'
 import {
   type ComposedServices,
   composeServices,
@@ -95,6 +98,36 @@ export class RedisSessionStore<
     ttlSeconds?: number
   ) {
     super(IoRedisAdapter.from(connection), options, ttlSeconds)
+  }
+}
+
+/** Finds, shows and deletes agents' threads on Redis. */
+export class RedisAgentRunService extends BaseRedisAgentRunService {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @param options Options, or the key prefix alone.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: IoRedisConnection,
+    options?: RedisAgentServiceOptions | string
+  ) {
+    super(IoRedisAdapter.from(connection), options)
+  }
+}
+
+/** What agents remember and do, on Redis. */
+export class RedisAgentStorageService extends BaseRedisAgentStorageService {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @param options Options, or the key prefix alone.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: IoRedisConnection,
+    options?: RedisAgentServiceOptions | string
+  ) {
+    super(IoRedisAdapter.from(connection), options)
   }
 }
 

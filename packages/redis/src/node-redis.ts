@@ -3,6 +3,9 @@ import {
   NodeRedisAdapter,
   type NodeRedisConnection,
 } from '@pikku/redis-node-redis'
+import type { RedisAgentServiceOptions } from './agents/agent-context.js'
+import { BaseRedisAgentRunService } from './agents/base-agent-run-service.js'
+import { BaseRedisAgentStorageService } from './agents/base-agent-storage-service.js'
 import {
   type ComposedServices,
   composeServices,
@@ -98,6 +101,36 @@ export class RedisSessionStore<
     ttlSeconds?: number
   ) {
     super(NodeRedisAdapter.from(connection), options, ttlSeconds)
+  }
+}
+
+/** Finds, shows and deletes agents' threads on Redis. */
+export class RedisAgentRunService extends BaseRedisAgentRunService {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @param options Options, or the key prefix alone.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: NodeRedisConnection,
+    options?: RedisAgentServiceOptions | string
+  ) {
+    super(NodeRedisAdapter.from(connection), options)
+  }
+}
+
+/** What agents remember and do, on Redis. */
+export class RedisAgentStorageService extends BaseRedisAgentStorageService {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @param options Options, or the key prefix alone.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: NodeRedisConnection,
+    options?: RedisAgentServiceOptions | string
+  ) {
+    super(NodeRedisAdapter.from(connection), options)
   }
 }
 

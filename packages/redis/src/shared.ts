@@ -4,6 +4,7 @@ export {
   type LockOptions,
   type RedisAdapter,
   type Durability,
+  RedisAgentRunNotFoundError,
   RedisArgumentError,
   RedisClosedError,
   RedisConnectionError,
@@ -21,6 +22,8 @@ export {
   RedisSerializationError,
   RedisStepConflictError,
   RedisStepNotFoundError,
+  RedisThreadExistsError,
+  RedisThreadNotFoundError,
   RedisTimeoutError,
   RedisValueTooLargeError,
   RedisVersionNotFoundError,
@@ -43,3 +46,4 @@ export type { RedisSessionStoreOptions } from './sessions/base-session-store.js'
 // As 0.12 exports them.
 export type { WorkflowRunService } from '@pikku/core/workflow'
 export type { AgentRunRow, AgentRunService } from '@pikku/core/agent'
+export type { RedisAgentServiceOptions } from './agents/agent-context.js'

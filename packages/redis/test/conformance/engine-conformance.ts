@@ -5,10 +5,14 @@
 import { after } from 'node:test'
 import { defineServiceTests } from '@pikku/core/testing'
 import {
+  RedisAgentRunService as AgentRunsOverIoRedis,
+  RedisAgentStorageService as AgentsOverIoRedis,
   RedisWorkflowRunService as RunsOverIoRedis,
   RedisWorkflowService as OverIoRedis,
 } from '@pikku/redis'
 import {
+  RedisAgentRunService as AgentRunsOverNodeRedis,
+  RedisAgentStorageService as AgentsOverNodeRedis,
   RedisWorkflowRunService as RunsOverNodeRedis,
   RedisWorkflowService as OverNodeRedis,
 } from '@pikku/redis/node-redis'
@@ -34,9 +38,16 @@ const CLIENTS: Record<string, [Create, CreateRuns]> = {
   ],
 }
 
+const AGENTS = {
+  ioredis: { Runs: AgentRunsOverIoRedis, Storage: AgentsOverIoRedis },
+  'node-redis': { Runs: AgentRunsOverNodeRedis, Storage: AgentsOverNodeRedis },
+}
+
 for (const [name, [workflows, runs]] of Object.entries(CLIENTS)) {
   // The suite lists the runs that its workflow tests made.
   const prefix = uniquePrefix()
+  const agents = AGENTS[name as keyof typeof AGENTS]
+  const agentPrefix = uniquePrefix('agents')
   const open = async <
     T extends { init(): Promise<void>; close(): Promise<void> },
   >(
@@ -51,6 +62,9 @@ for (const [name, [workflows, runs]] of Object.entries(CLIENTS)) {
     services: {
       workflowService: () => open(workflows(redis.url, prefix)),
       workflowRunService: () => open(runs(redis.url, prefix)),
+      agentStorageService: () =>
+        open(new agents.Storage(redis.url, agentPrefix)),
+      agentRunService: () => open(new agents.Runs(redis.url, agentPrefix)),
     },
   })
 }
