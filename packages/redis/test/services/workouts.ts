@@ -1,5 +1,13 @@
+import {
+  agentRunWorkout,
+  agentStorageWorkout,
+} from '../agents/agent-workouts.js'
 import { sessionWorkout } from '../sessions/session-workout.js'
 import type { Workout } from './workout.js'
 
 /** Every service but the workflows', which have suites of their own. */
-export const WORKOUTS: readonly Workout[] = [sessionWorkout]
+export const WORKOUTS: readonly Workout[] = [
+  sessionWorkout,
+  agentStorageWorkout,
+  agentRunWorkout,
+]
