@@ -1,5 +1,5 @@
 import type { AgentRunRow, AgentRunState } from '@pikku/core/agent'
-import { RedisArgumentError } from '@pikku/redis-core'
+import { RedisArgumentError, requiredName } from '@pikku/redis-core'
 import { optionalNumber, required, requiredDate } from '../common/hash.js'
 import { decodeJson } from '../common/json.js'
 import type { AgentContext } from './agent-context.js'
@@ -46,10 +46,14 @@ export function runChange(
     const value = updates[field]
     if (value === undefined || value === null) {
       if (field in updates) change.clear.push(field)
-    } else if (typeof value === 'string') set(field, value)
-    else set(field, encode(value, `The ${field} of ${what}`))
+      continue
+    }
+    const json = encode(value, `The ${field} of ${what}`)
+    set(field, typeof value === 'string' ? value : json)
   }
-  if (updates.status !== undefined) set('status', updates.status)
+  if (updates.status !== undefined) {
+    set('status', requiredName(`The status of ${what}`, updates.status))
+  }
   if (updates.usage !== undefined) {
     const { inputTokens, outputTokens, model } = updates.usage
     set('usageInputTokens', tokens(inputTokens, what))
@@ -59,7 +63,9 @@ export function runChange(
   return change
 }
 
+/** A count that no provider told, so that sums of it are NaN, is 0. */
 function tokens(count: unknown, what: string): number {
+  if (count === undefined || Number.isNaN(count)) return 0
   if (typeof count === 'number' && Number.isFinite(count)) return count
   throw new RedisArgumentError(
     `The usage of ${what} must be numbers, not ${String(count)}`

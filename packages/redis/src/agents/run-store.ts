@@ -42,6 +42,7 @@ export class AgentRunStore {
       ...['createdAt', String(createdAt)],
       'updatedAt',
       String(timeOf(run.updatedAt, `The updatedAt of ${what}`)),
+      ...['status', requiredName(`The status of ${what}`, run.status)],
       ...runChange(run, what, encode).set,
     ]
     const { code } = await runner.run(agentScripts.createAgentRun, {

@@ -22,6 +22,7 @@ interface Page {
 }
 
 const LARGEST_PAGE = 10_000
+const NOBODYS = { agentName: '', offset: 0, limit: 1 }
 
 /** How often a page is read anew because threads came or went meanwhile. */
 const TRIES = 5
@@ -72,6 +73,8 @@ export class ThreadIndex {
   /** The agents that have a thread. */
   async agentNames(): Promise<string[]> {
     const { runner, keys } = this.#context
+    // Nobody's page: it only makes sure that all threads are in the indexes.
+    await this.#ids({ ...NOBODYS, filter: 'owners', names: [] })
     const [reply] = await runner.sendAll([['HKEYS', keys.agents]])
     const names = Array.isArray(reply) ? reply.map(String) : []
     // 0.12 takes threads from a set without counting them.
@@ -111,21 +114,18 @@ export class ThreadIndex {
     const { runner, keys } = this.#context
     const { threads, listed, byOwner, byAgent, agents } = keys
     const agentThreads = agentName ? keys.agentThreadsKey(agentName) : threads
-    for (let tried = 1; ; tried++) {
+    const adopted = new Set<string>()
+    for (;;) {
       const { code, detail } = await runner.run(agentScripts.listThreads, {
         keys: { threads, listed, byOwner, byAgent, agents, agentThreads },
-        args: {
-          agentName,
-          filter,
-          offset,
-          limit,
-          strict: tried < TRIES ? 1 : 0,
-        },
+        args: { agentName, filter, offset, limit, known: [...adopted].join() },
         rest: names,
       })
       if (code === 'ok') return [...detail]
       if (code === 'unlisted') await this.#adopter.adoptThreads()
       else await this.#adopter.adoptAgent(agentName)
+      // What is still missing is half written: the next page looks again.
+      adopted.add(code)
     }
   }
 }

@@ -266,10 +266,12 @@ describe.each(CLIENTS)('runs of agents over $client', (client) => {
       storage.updateRun('', {}),
       storage.updateRun(runId, { pendingApprovals: [{} as never] }),
       storage.updateRun(runId, { pendingApprovals: 'x' as never }),
-      storage.updateRun(runId, { usage: { inputTokens: NaN } as never }),
+      storage.updateRun(runId, { usage: { inputTokens: '1' } as never }),
       storage.resolveApproval('', 'approved'),
       storage.resolveApproval('tc', 'maybe' as never),
       storage.saveScore({ runId, scorerName: 's', score: NaN }),
+      storage.updateRun(runId, { status: '' as never }),
+      harness.createRun('t', { status: undefined }),
       harness.createRun('t', { agentName: '' }),
       harness.createRun('t', { createdAt: 'now' as never }),
     ]

@@ -102,6 +102,8 @@ describe.each(CLIENTS)('threads of agents over $client', (client) => {
     expect(await harness.ids(odd)).toEqual(['t9', 't7'])
     expect(await harness.ids({ limit: 2, offset: 10 })).toEqual(['t1', 't0'])
     expect(await harness.ids({ limit: 0 })).toEqual([])
+    const offset = Number.MAX_SAFE_INTEGER
+    expect(await harness.ids({ offset, limit: 10_000 })).toEqual([])
   })
 
   test('owners are a boundary', async () => {

@@ -51,7 +51,7 @@ export const listThreads = defineScript({
   name: 'listThreads',
   lua: [namesLib, listThreadsLua],
   keys: ['threads', 'listed', 'byOwner', 'byAgent', 'agents', 'agentThreads'],
-  args: ['agentName', 'filter', 'offset', 'limit', 'strict'],
+  args: ['agentName', 'filter', 'offset', 'limit', 'known'],
   variadic: true,
   parse: parseOutcome<'ok' | 'unlisted' | 'unlisted-agent'>,
 })

@@ -11,7 +11,7 @@
 -- ARGV[2] filter    'all', 'resource' (the id follows) or 'owners' (they follow)
 -- ARGV[3] offset    how many to leave out
 -- ARGV[4] limit     how many to give at most
--- ARGV[5] strict    '0' to give what the indexes know, whatever they miss
+-- ARGV[5] known     what has been answered already: it is not answered again
 -- ARGV    rest      resource ids
 --
 -- Returns {'ok', thread id, ...}; {'unlisted'} or {'unlisted-agent'} if there
@@ -23,14 +23,14 @@
 
 local THREADS, LISTED, BY_OWNER, BY_AGENT = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local agent, filter = ARGV[1], ARGV[2]
-local offset, limit, strict = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5] == '1'
+local offset, limit, known = tonumber(ARGV[3]), tonumber(ARGV[4]), ',' .. ARGV[5] .. ','
 
 -- Whoever adds a thread changes the count, or the newest.
 local function all_listed()
   local newest = redis.call('ZRANGE', THREADS, -1, -1, 'WITHSCORES')
-  local known = redis.call('ZRANGE', LISTED, -1, -1, 'WITHSCORES')
+  local listed = redis.call('ZRANGE', LISTED, -1, -1, 'WITHSCORES')
   return redis.call('ZCARD', THREADS) == redis.call('ZCARD', LISTED)
-    and newest[1] == known[1] and newest[2] == known[2]
+    and newest[1] == listed[1] and newest[2] == listed[2]
 end
 
 -- {number}:{id} of a member.
@@ -63,12 +63,14 @@ local function add(tail)
   end
 end
 
-if strict and (agent ~= '' or filter ~= 'all') then
-  if not all_listed() then
-    return { 'unlisted' }
-  end
+local function is_known(answer)
+  return string.find(known, ',' .. answer .. ',', 1, true)
 end
-if strict and agent ~= '' then
+
+if (agent ~= '' or filter ~= 'all') and not is_known('unlisted') and not all_listed() then
+  return { 'unlisted' }
+end
+if agent ~= '' and not is_known('unlisted-agent') then
   local count = redis.call('HGET', KEYS[5], agent) or '0'
   if redis.call('SCARD', KEYS[6]) ~= tonumber(count) then
     return { 'unlisted-agent' }

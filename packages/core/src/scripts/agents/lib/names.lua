@@ -11,7 +11,8 @@ local function start_of(name)
   return encoded(name) .. '\0\0'
 end
 
--- Milliseconds as digits whose order is that of the numbers.
+-- Milliseconds as 16 digits, whose order is that of the numbers. A score that is
+-- no time, which others may have written, is the first or the last one.
 local function stamp_of(score)
-  return string.format('%016.0f', tonumber(score))
+  return string.format('%016.0f', math.max(0, math.min(tonumber(score), 999999999999999)))
 end
