@@ -35,16 +35,17 @@ export class AgentRunStore {
     const what = `run '${runId}'`
     const { threadId, agentName, resourceId } = run
     const createdAt = timeOf(run.createdAt, `The createdAt of ${what}`)
-    const fields = [
-      ...['runId', runId, 'threadId', threadId],
-      ...['agentName', agentName],
-      ...['resourceId', requiredName('A resource id', resourceId)],
-      ...['createdAt', String(createdAt)],
-      'updatedAt',
-      String(timeOf(run.updatedAt, `The updatedAt of ${what}`)),
-      ...['status', requiredName(`The status of ${what}`, run.status)],
-      ...runChange(run, what, encode).set,
-    ]
+    const updatedAt = timeOf(run.updatedAt, `The updatedAt of ${what}`)
+    const fields = Object.entries({
+      runId,
+      threadId,
+      agentName,
+      resourceId: requiredName('A resource id', resourceId),
+      status: requiredName(`The status of ${what}`, run.status),
+      createdAt: String(createdAt),
+      updatedAt: String(updatedAt),
+    }).flat()
+    fields.push(...runChange(run, what, encode).set)
     const { code } = await runner.run(agentScripts.createAgentRun, {
       keys: {
         ...keys.threadScriptKeys(threadId),

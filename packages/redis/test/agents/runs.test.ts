@@ -53,7 +53,7 @@ describe.each(CLIENTS)('runs of agents over $client', (client) => {
       errorMessage: 'e',
       missingRpcs: ['a', 'b'],
       pendingApprovals: [
-        approval('z', { empty: [], big: 12345678901234567890 }),
+        approval('z', { empty: [], big: 1e300 }),
         {
           type: 'agent-call',
           toolCallId: 'a',
@@ -236,7 +236,9 @@ describe.each(CLIENTS)('runs of agents over $client', (client) => {
       0.1,
     ])
     expect(scores.at(-1)).toEqual({
-      ...{ ...score, reason: 'r', metadata },
+      ...score,
+      reason: 'r',
+      metadata,
       createdAt: expect.any(Date),
     })
     expect(scores[0]!.runId).toBe(runId)

@@ -98,14 +98,22 @@ describe.each(CLIENTS)('a lost reply of agents over $client', (client) => {
   test('of a new run: it is there once', async () => {
     const now = new Date()
     await storage.createRun({
-      ...{ agentName: 'warm', threadId: 't', resourceId: 'r' },
-      ...{ status: 'running', createdAt: now, updatedAt: now },
+      agentName: 'warm',
+      threadId: 't',
+      resourceId: 'r',
+      status: 'running',
+      createdAt: now,
+      updatedAt: now,
       usage: { inputTokens: 0, outputTokens: 0, model: 'm' },
     })
     const runId = await losing('thread-runs:t', () =>
       storage.createRun({
-        ...{ agentName: 'agent', threadId: 't', resourceId: 'r' },
-        ...{ status: 'running', createdAt: now, updatedAt: now },
+        agentName: 'agent',
+        threadId: 't',
+        resourceId: 'r',
+        status: 'running',
+        createdAt: now,
+        updatedAt: now,
         usage: { inputTokens: 0, outputTokens: 0, model: 'm' },
       })
     )

@@ -40,8 +40,13 @@ describe.each(CLIENTS)(
         const { id: threadId } = await storage.createThread(resourceId)
         const now = new Date()
         await storage.createRun({
-          ...{ threadId, resourceId, agentName: resourceId, usage },
-          ...{ status: 'running', createdAt: now, updatedAt: now },
+          threadId,
+          resourceId,
+          agentName: resourceId,
+          usage,
+          status: 'running',
+          createdAt: now,
+          updatedAt: now,
         })
       }
       await create('mine')

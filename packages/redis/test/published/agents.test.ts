@@ -62,7 +62,11 @@ describe.each(CLIENTS)('agents of 0.12.18 and $client', (client) => {
     const key = (...parts: string[]) => [keyPrefix, ...parts].join(':')
     const times = { createdAt: '1000', updatedAt: String(updatedAt) }
     await redis.hset(key('thread', id), {
-      ...{ id, resourceId, title: `T ${id}`, metadata: '{"a":[]}', ...times },
+      id,
+      resourceId,
+      title: `T ${id}`,
+      metadata: '{"a":[]}',
+      ...times,
     })
     await redis.zadd(key('threads'), updatedAt, id)
     for (const n of [1, 2, 3]) {
@@ -72,9 +76,17 @@ describe.each(CLIENTS)('agents of 0.12.18 and $client', (client) => {
     }
     const runId = `run-${id}`
     await redis.hset(key('run', runId), {
-      ...{ runId, agentName, threadId: id, resourceId, status: 'suspended' },
-      ...{ suspendReason: 'approval', missingRpcs: '["x"]', ...times },
-      ...{ usageInputTokens: '1', usageOutputTokens: '2', usageModel: 'm' },
+      runId,
+      agentName,
+      threadId: id,
+      resourceId,
+      status: 'suspended',
+      suspendReason: 'approval',
+      missingRpcs: '["x"]',
+      ...times,
+      usageInputTokens: '1',
+      usageOutputTokens: '2',
+      usageModel: 'm',
     })
     await redis.zadd(key('thread-runs', id), 1000, runId)
     await redis.sadd(key('agent-threads', agentName), id)
@@ -123,7 +135,10 @@ describe.each(CLIENTS)('agents of 0.12.18 and $client', (client) => {
       )
       const runId = await storage.createRun({
         agentName: n % 2 === 0 ? 'a' : 'b',
-        ...{ threadId, resourceId, status: 'running', createdAt },
+        threadId,
+        resourceId,
+        status: 'running',
+        createdAt,
         missingRpcs: ['x'],
         updatedAt: createdAt,
         usage: { inputTokens: 1, outputTokens: 2, model: 'm' },
@@ -148,7 +163,8 @@ describe.each(CLIENTS)('agents of 0.12.18 and $client', (client) => {
     const before = await storage.getMessages('t1', { cursor: 'm3', lastN: 1 })
     expect(before.map(({ id }) => id)).toEqual(['m2'])
     expect(await storage.getRun('run-t1')).toMatchObject({
-      ...{ suspendReason: 'approval', missingRpcs: ['x'] },
+      suspendReason: 'approval',
+      missingRpcs: ['x'],
       usage: { inputTokens: 1, outputTokens: 2, model: 'm' },
     })
     // Once adopted, it is not looked at again.
@@ -186,8 +202,12 @@ describe.each(CLIENTS)('agents of 0.12.18 and $client', (client) => {
       ])
       await storage.saveWorkingMemory(threadId, 'thread', { a: 1 })
       await storage.createRun({
-        ...{ agentName: threadId, threadId, resourceId: 'al' },
-        ...{ status: 'running', createdAt, updatedAt: createdAt },
+        agentName: threadId,
+        threadId,
+        resourceId: 'al',
+        status: 'running',
+        createdAt,
+        updatedAt: createdAt,
         usage: { inputTokens: 1, outputTokens: 2, model: 'm' },
       })
     }
@@ -210,7 +230,10 @@ describe.each(CLIENTS)('agents of 0.12.18 and $client', (client) => {
     await redis.zadd(threads, Date.now() + 60_000, 'half-written')
     expect(await idsOf(ours)).toEqual(['t'])
     expect(await idsOf(ours, { owners: ['al'] })).toEqual(['t'])
-    expect(await redis.zrange(threads, '0', '-1')).toEqual(['t', 'half-written'])
+    expect(await redis.zrange(threads, '0', '-1')).toEqual([
+      't',
+      'half-written',
+    ])
     await writeByHand('half-written', 'al', 'a', Date.now())
     expect(await idsOf(ours, { owners: ['al'] })).toEqual(['half-written', 't'])
   })
@@ -220,7 +243,10 @@ describe.each(CLIENTS)('agents of 0.12.18 and $client', (client) => {
     for (let n = 0; n < 2_500; n++) {
       const id = `t${n}`
       pipeline.hset(`${keyPrefix}:thread:${id}`, {
-        ...{ id, resourceId: `r${n % 10}`, createdAt: 1, updatedAt: n },
+        id,
+        resourceId: `r${n % 10}`,
+        createdAt: 1,
+        updatedAt: n,
       })
       pipeline.zadd(`${keyPrefix}:threads`, n, id)
     }
