@@ -12,6 +12,7 @@ const EVERYWHERE = [
   'sessions',
   'deployments',
   'channels',
+  'agents',
 ]
 
 /**

@@ -253,3 +253,39 @@ export class RedisChannelNotFoundError extends RedisError {
     this.channelId = channelId
   }
 }
+
+/** The agent's thread does not exist: deleted, or never created. */
+export class RedisThreadNotFoundError extends RedisError {
+  override name = 'RedisThreadNotFoundError'
+  override readonly code = 'REDIS_THREAD_NOT_FOUND'
+  readonly threadId: string
+
+  constructor(threadId: string) {
+    super(`Thread '${threadId}' does not exist`)
+    this.threadId = threadId
+  }
+}
+
+/** There is a thread of that id already, and it belongs to another resource. */
+export class RedisThreadExistsError extends RedisError {
+  override name = 'RedisThreadExistsError'
+  override readonly code = 'REDIS_THREAD_EXISTS'
+  readonly threadId: string
+
+  constructor(threadId: string) {
+    super(`Thread '${threadId}' exists already, and is another resource's`)
+    this.threadId = threadId
+  }
+}
+
+/** The agent's run does not exist: deleted, or never created. */
+export class RedisAgentRunNotFoundError extends RedisError {
+  override name = 'RedisAgentRunNotFoundError'
+  override readonly code = 'REDIS_AGENT_RUN_NOT_FOUND'
+  readonly runId: string
+
+  constructor(runId: string) {
+    super(`Agent run '${runId}' does not exist`)
+    this.runId = runId
+  }
+}

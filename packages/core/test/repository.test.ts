@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import {
   deploymentScripts,
   channelScripts,
+  agentScripts,
   layoutScripts,
   lockScripts,
   runScripts,
@@ -143,6 +144,7 @@ const SCRIPTS: Script[] = [
   sessionScripts,
   deploymentScripts,
   channelScripts,
+  agentScripts,
 ].flatMap((group) => Object.values(group) as Script[])
 
 const TRANSITIONS = Object.values<Transition>(transitions)

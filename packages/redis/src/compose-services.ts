@@ -1,37 +1,35 @@
 import {
   type Durability,
   type RedisAdapter,
+  RedisOptionsError,
   shareAdapter,
 } from '@pikku/redis-core'
-import type {
-  BaseRedisChannelStore,
-  RedisChannelStoreOptions,
-} from './channels/base-channel-store.js'
-import type {
-  BaseRedisEventHubStore,
-  RedisEventHubStoreOptions,
-} from './channels/base-event-hub-store.js'
-import { refuseUnknown } from './common/service-options.js'
-import type {
-  BaseRedisSessionStore,
-  RedisSessionStoreOptions,
-} from './sessions/base-session-store.js'
-import type { BaseRedisWorkflowRunService } from './workflow/base-workflow-run-service.js'
-import type { BaseRedisWorkflowService } from './workflow/base-workflow-service.js'
+import type { DeploymentServiceConfig } from '@pikku/core/services'
+import type { RedisAgentServiceOptions } from './agents/agent-context.js'
+import type { RedisChannelStoreOptions } from './channels/base-channel-store.js'
+import { commonOf, refuseUnknown } from './common/service-options.js'
+import type { RedisDeploymentServiceOptions } from './deployments/deployment-options.js'
+import type { RedisSecretServiceOptions } from './secrets/base-secret-service.js'
+import type { RedisSessionStoreOptions } from './sessions/base-session-store.js'
 import type { RedisWorkflowServiceOptions } from './workflow/workflow-options.js'
 
-/** Options of each family, and what all of them have in common. */
+/** Options of each family, which go before those that all have in common. */
 export interface RedisServicesOptions {
-  /** See the services' own option, which goes before this one. */
+  /** See the services' own option. */
   callTimeoutMs?: number
-  /** See the services' own option, which goes before this one. */
+  /** See the services' own option. */
   durability?: Durability
-  /** See the services' own option, which goes before this one. */
+  /** See the services' own option. */
   maxValueBytes?: number
   workflows?: RedisWorkflowServiceOptions
-  sessions?: RedisSessionStoreOptions
   /** Of the channel store and, but for its lease, of the event hub store. */
   channels?: RedisChannelStoreOptions
+  sessions?: RedisSessionStoreOptions
+  /** Of the secret service and of the credential service. */
+  secrets?: RedisSecretServiceOptions
+  /** What a deployment service is told as `config`, and its options. */
+  deployments?: DeploymentServiceConfig & RedisDeploymentServiceOptions
+  agents?: RedisAgentServiceOptions
 }
 
 const KNOWN: Record<keyof RedisServicesOptions, true> = {
@@ -39,48 +37,48 @@ const KNOWN: Record<keyof RedisServicesOptions, true> = {
   durability: true,
   maxValueBytes: true,
   workflows: true,
-  sessions: true,
   channels: true,
+  sessions: true,
+  secrets: true,
+  deployments: true,
+  agents: true,
 }
 
-type Constructor<Options, Service> = new (
+interface Service {
+  init(): Promise<void>
+  close(): Promise<void>
+}
+
+type Constructor<Options> = new (
   adapter: RedisAdapter,
-  options?: Options
+  options: Options
 ) => Service
 
 /** The classes of an entry. */
-interface ServiceClasses {
-  RedisWorkflowService: Constructor<
-    RedisWorkflowServiceOptions,
-    BaseRedisWorkflowService
-  >
-  RedisWorkflowRunService: Constructor<
-    RedisWorkflowServiceOptions,
-    BaseRedisWorkflowRunService
-  >
-  RedisSessionStore: Constructor<
-    RedisSessionStoreOptions,
-    BaseRedisSessionStore
-  >
-  RedisChannelStore: Constructor<
-    RedisChannelStoreOptions,
-    BaseRedisChannelStore
-  >
-  RedisEventHubStore: Constructor<
-    RedisEventHubStoreOptions,
-    BaseRedisEventHubStore
-  >
+export interface ServiceClasses {
+  RedisWorkflowService: Constructor<RedisWorkflowServiceOptions>
+  RedisWorkflowRunService: Constructor<RedisWorkflowServiceOptions>
+  RedisChannelStore: Constructor<RedisChannelStoreOptions>
+  RedisEventHubStore: Constructor<object>
+  RedisSessionStore: Constructor<RedisSessionStoreOptions>
+  RedisSecretService: Constructor<RedisSecretServiceOptions>
+  RedisCredentialService: Constructor<RedisSecretServiceOptions>
+  RedisDeploymentService: new (
+    config: DeploymentServiceConfig,
+    adapter: RedisAdapter,
+    options: RedisDeploymentServiceOptions
+  ) => Service
+  RedisAgentRunService: Constructor<RedisAgentServiceOptions>
+  RedisAgentStorageService: Constructor<RedisAgentServiceOptions>
 }
 
 /** Services on one connection, under the names that Pikku has for them. */
-export interface ComposedServices<Classes extends ServiceClasses> {
+export type ComposedServices<
+  Classes extends ServiceClasses,
+  Options extends RedisServicesOptions,
+> = {
   /** The connection that they share. */
   readonly adapter: RedisAdapter
-  readonly workflowService: InstanceType<Classes['RedisWorkflowService']>
-  readonly workflowRunService: InstanceType<Classes['RedisWorkflowRunService']>
-  readonly sessionStore: InstanceType<Classes['RedisSessionStore']>
-  readonly channelStore: InstanceType<Classes['RedisChannelStore']>
-  readonly eventHubStore: InstanceType<Classes['RedisEventHubStore']>
   /** Connects, and makes every service ready. Can be called again. */
   readonly init: () => Promise<void>
   /**
@@ -88,7 +86,24 @@ export interface ComposedServices<Classes extends ServiceClasses> {
    * all of them, and throws the first error.
    */
   readonly close: () => Promise<void>
-}
+  readonly workflowService: InstanceType<Classes['RedisWorkflowService']>
+  readonly workflowRunService: InstanceType<Classes['RedisWorkflowRunService']>
+  readonly channelStore: InstanceType<Classes['RedisChannelStore']>
+  readonly eventHubStore: InstanceType<Classes['RedisEventHubStore']>
+  readonly sessionStore: InstanceType<Classes['RedisSessionStore']>
+  readonly deploymentService: InstanceType<Classes['RedisDeploymentService']>
+  readonly agentRunService: InstanceType<Classes['RedisAgentRunService']>
+  /** The same service as `agentRunState`: it is both. */
+  readonly agentStorage: InstanceType<Classes['RedisAgentStorageService']>
+  readonly agentRunState: InstanceType<Classes['RedisAgentStorageService']>
+} & (Options extends { secrets: RedisSecretServiceOptions }
+  ? {
+      readonly secrets: InstanceType<Classes['RedisSecretService']>
+      readonly credentialService: InstanceType<
+        Classes['RedisCredentialService']
+      >
+    }
+  : unknown)
 
 /**
  * All services of an entry on one adapter.
@@ -97,36 +112,16 @@ export interface ComposedServices<Classes extends ServiceClasses> {
  */
 export function composeServices<Classes extends ServiceClasses>(
   adapter: RedisAdapter,
-  { workflows, sessions, channels, ...common }: RedisServicesOptions,
+  options: RedisServicesOptions,
   classes: Classes
-): ComposedServices<Classes> {
-  refuseUnknown({ ...common }, KNOWN)
-  const shared = shareAdapter(adapter)
-  const workflowOptions = { ...common, ...workflows }
-  const channelOptions = { ...common, ...channels }
-  // A lease is for what adds channels; the keys of both are the same.
-  const {
-    leaseMs: _leaseMs,
-    logger: _logger,
-    onChannelsLost: _onChannelsLost,
-    ...hubOptions
-  } = channelOptions
-  const services = {
-    workflowService: new classes.RedisWorkflowService(shared, workflowOptions),
-    workflowRunService: new classes.RedisWorkflowRunService(
-      shared,
-      workflowOptions
-    ),
-    sessionStore: new classes.RedisSessionStore(shared, {
-      ...common,
-      ...sessions,
-    }),
-    channelStore: new classes.RedisChannelStore(shared, channelOptions),
-    eventHubStore: new classes.RedisEventHubStore(shared, hubOptions),
-  }
-  const all = Object.values(services)
+): ComposedServices<Classes, RedisServicesOptions> {
+  const services = makeServices(shareAdapter(adapter), options, classes)
+  const all = [...new Set<Service>(Object.values(services))]
   return {
-    ...(services as Pick<ComposedServices<Classes>, keyof typeof services>),
+    ...(services as Omit<
+      ComposedServices<Classes, RedisServicesOptions>,
+      'adapter' | 'init' | 'close'
+    >),
     adapter,
     init: async () => {
       await adapter.open()
@@ -139,5 +134,64 @@ export function composeServices<Classes extends ServiceClasses>(
       await adapter.close()
       for (const end of closed) if (end.status === 'rejected') throw end.reason
     },
+  }
+}
+
+function makeServices(
+  adapter: RedisAdapter,
+  options: RedisServicesOptions,
+  classes: ServiceClasses
+): Record<string, Service> {
+  refuseUnknown(options, KNOWN)
+  const { workflows, channels, sessions, secrets, deployments, agents } =
+    options
+  const common = commonOf(options)
+  const { heartbeatInterval, heartbeatTtl, ...deploymentOptions } =
+    deployments ?? {}
+  const config: DeploymentServiceConfig = {
+    ...(heartbeatInterval !== undefined && { heartbeatInterval }),
+    ...(heartbeatTtl !== undefined && { heartbeatTtl }),
+  }
+  const withCommon = <Own extends object>(own: Own | undefined) => {
+    if (own !== undefined && (typeof own !== 'object' || own === null)) {
+      throw new RedisOptionsError('The options of a family must be an object')
+    }
+    return { ...common, ...own } as Own
+  }
+  const agentStorage = new classes.RedisAgentStorageService(
+    adapter,
+    withCommon(agents)
+  )
+  return {
+    workflowService: new classes.RedisWorkflowService(
+      adapter,
+      withCommon(workflows)
+    ),
+    workflowRunService: new classes.RedisWorkflowRunService(
+      adapter,
+      withCommon(workflows)
+    ),
+    channelStore: new classes.RedisChannelStore(adapter, withCommon(channels)),
+    // A lease is for what adds channels; the keys of both are the same.
+    eventHubStore: new classes.RedisEventHubStore(
+      adapter,
+      commonOf(withCommon(channels))
+    ),
+    sessionStore: new classes.RedisSessionStore(adapter, withCommon(sessions)),
+    ...(secrets && {
+      secrets: new classes.RedisSecretService(adapter, withCommon(secrets)),
+      credentialService: new classes.RedisCredentialService(
+        adapter,
+        withCommon(secrets)
+      ),
+    }),
+    deploymentService: new classes.RedisDeploymentService(
+      config,
+      adapter,
+      withCommon(deploymentOptions)
+    ),
+    agentRunService: new classes.RedisAgentRunService(adapter, withCommon(agents)),
+    agentStorage,
+    agentRunState: agentStorage,
   }
 }

@@ -6,6 +6,9 @@ import type {
 } from '@pikku/core/services'
 import { isRedisAdapter, shareAdapter } from '@pikku/redis-core'
 import { IoRedisAdapter, type IoRedisConnection } from '@pikku/redis-ioredis'
+import type { RedisAgentServiceOptions } from './agents/agent-context.js'
+import { BaseRedisAgentRunService } from './agents/base-agent-run-service.js'
+import { BaseRedisAgentStorageService } from './agents/base-agent-storage-service.js'
 import {
   BaseRedisChannelStore,
   type RedisChannelStoreOptions,
@@ -21,6 +24,14 @@ import {
 } from './compose-services.js'
 import { BaseRedisDeploymentService } from './deployments/base-deployment-service.js'
 import type { RedisDeploymentServiceOptions } from './deployments/deployment-options.js'
+import {
+  BaseRedisCredentialService,
+  type RedisCredentialServiceOptions,
+} from './secrets/base-credential-service.js'
+import {
+  BaseRedisSecretService,
+  type RedisSecretServiceOptions,
+} from './secrets/base-secret-service.js'
 import {
   BaseRedisSessionStore,
   type RedisSessionStoreOptions,
@@ -95,25 +106,6 @@ export class RedisWorkflowRunService extends BaseRedisWorkflowRunService {
   }
 }
 
-/** Users' sessions on Redis. */
-export class RedisSessionStore<
-  UserSession extends Session = Session,
-> extends BaseRedisSessionStore<UserSession> {
-  /**
-   * @param connection See {@link RedisWorkflowService}.
-   * @param options Options, or the key prefix alone.
-   * @param ttlSeconds After the key prefix: for how long a session lives, in s.
-   * @throws RedisOptionsError that names what is wrong with an argument.
-   */
-  constructor(
-    connection?: IoRedisConnection,
-    options?: RedisSessionStoreOptions | string,
-    ttlSeconds?: number
-  ) {
-    super(IoRedisAdapter.from(connection), options, ttlSeconds)
-  }
-}
-
 /** Channels, the open connections of clients, on Redis. */
 export class RedisChannelStore extends BaseRedisChannelStore {
   /**
@@ -144,29 +136,51 @@ export class RedisEventHubStore extends BaseRedisEventHubStore {
   }
 }
 
-const CLASSES = {
-  RedisWorkflowService,
-  RedisWorkflowRunService,
-  RedisSessionStore,
-  RedisChannelStore,
-  RedisEventHubStore,
+/** Users' sessions on Redis. */
+export class RedisSessionStore<
+  UserSession extends Session = Session,
+> extends BaseRedisSessionStore<UserSession> {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @param options Options, or the key prefix alone.
+   * @param ttlSeconds After the key prefix: for how long a session lives, in s.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: IoRedisConnection,
+    options?: RedisSessionStoreOptions | string,
+    ttlSeconds?: number
+  ) {
+    super(IoRedisAdapter.from(connection), options, ttlSeconds)
+  }
 }
 
-/** What {@link createRedisServices} gives. */
-export type RedisServices = ComposedServices<typeof CLASSES>
+/** Secrets, encrypted, on Redis. */
+export class RedisSecretService extends BaseRedisSecretService {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection: IoRedisConnection | undefined,
+    options: RedisSecretServiceOptions
+  ) {
+    super(IoRedisAdapter.from(connection), options)
+  }
+}
 
-/**
- * All services on one connection, under the names that Pikku has for them, with
- * one `init()` and one `close()`.
- *
- * @param connection See {@link RedisWorkflowService}.
- * @throws RedisOptionsError that names what is wrong with an argument.
- */
-export function createRedisServices(
-  connection?: IoRedisConnection,
-  options: RedisServicesOptions = {}
-): RedisServices {
-  return composeServices(IoRedisAdapter.from(connection), options, CLASSES)
+/** Credentials of users and of the platform, encrypted, on Redis. */
+export class RedisCredentialService extends BaseRedisCredentialService {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection: IoRedisConnection | undefined,
+    options: RedisCredentialServiceOptions
+  ) {
+    super(IoRedisAdapter.from(connection), options)
+  }
 }
 
 /** Deployments that find and call each other through Redis. */
@@ -190,4 +204,70 @@ export class RedisDeploymentService extends BaseRedisDeploymentService {
       : IoRedisAdapter.from(connection)
     super(adapter, config, options, jwt, secrets)
   }
+}
+
+/** Finds, shows and deletes agents' threads on Redis. */
+export class RedisAgentRunService extends BaseRedisAgentRunService {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @param options Options, or the key prefix alone.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: IoRedisConnection,
+    options?: RedisAgentServiceOptions | string
+  ) {
+    super(IoRedisAdapter.from(connection), options)
+  }
+}
+
+/** What agents remember and do, on Redis. */
+export class RedisAgentStorageService extends BaseRedisAgentStorageService {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @param options Options, or the key prefix alone.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection?: IoRedisConnection,
+    options?: RedisAgentServiceOptions | string
+  ) {
+    super(IoRedisAdapter.from(connection), options)
+  }
+}
+
+const CLASSES = {
+  RedisWorkflowService,
+  RedisWorkflowRunService,
+  RedisChannelStore,
+  RedisEventHubStore,
+  RedisSessionStore,
+  RedisSecretService,
+  RedisCredentialService,
+  RedisDeploymentService,
+  RedisAgentRunService,
+  RedisAgentStorageService,
+}
+
+/** What {@link createRedisServices} gives. */
+export type RedisServices<
+  Options extends RedisServicesOptions = RedisServicesOptions,
+> = ComposedServices<typeof CLASSES, Options>
+
+/**
+ * All services on one connection, under the names that Pikku has for them, with
+ * one `init()` and one `close()`. The two that encrypt are there if the option
+ * `secrets` is.
+ *
+ * @param connection See {@link RedisWorkflowService}.
+ * @throws RedisOptionsError that names what is wrong with an argument.
+ */
+export function createRedisServices<
+  const Options extends RedisServicesOptions = Record<never, never>,
+>(
+  connection?: IoRedisConnection,
+  options?: Options
+): RedisServices<Options> {
+  const adapter = IoRedisAdapter.from(connection)
+  return composeServices(adapter, options ?? {}, CLASSES) as RedisServices<Options>
 }

@@ -4,6 +4,7 @@ export {
   type LockOptions,
   type RedisAdapter,
   type Durability,
+  RedisAgentRunNotFoundError,
   RedisArgumentError,
   RedisChannelNotFoundError,
   RedisClosedError,
@@ -24,6 +25,8 @@ export {
   RedisSerializationError,
   RedisStepConflictError,
   RedisStepNotFoundError,
+  RedisThreadExistsError,
+  RedisThreadNotFoundError,
   RedisTimeoutError,
   RedisValueTooLargeError,
   RedisVersionNotFoundError,
@@ -53,3 +56,4 @@ export type { WarningLogger } from './common/warning-logger.js'
 // As 0.12 exports them.
 export type { WorkflowRunService } from '@pikku/core/workflow'
 export type { AgentRunRow, AgentRunService } from '@pikku/core/agent'
+export type { RedisAgentServiceOptions } from './agents/agent-context.js'

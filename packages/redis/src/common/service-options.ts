@@ -69,6 +69,13 @@ export function resolveServiceOptions<Options extends ServiceOptions>(
   return options
 }
 
+/** Those of the options that every service takes. */
+export function commonOf(options: ServiceOptions): ServiceOptions {
+  return Object.fromEntries(
+    Object.entries(options).filter(([key]) => Object.hasOwn(COMMON, key))
+  )
+}
+
 /** @throws RedisOptionsError for an option that is none. */
 export function refuseUnknown(
   options: object,

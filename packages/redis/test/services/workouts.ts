@@ -1,5 +1,9 @@
 import { deploymentWorkout } from '../deployments/deployment-workout.js'
 import { channelWorkout, eventHubWorkout } from '../channels/channel-workout.js'
+import {
+  agentRunWorkout,
+  agentStorageWorkout,
+} from '../agents/agent-workouts.js'
 import { sessionWorkout } from '../sessions/session-workout.js'
 import type { Workout } from './workout.js'
 
@@ -9,4 +13,6 @@ export const WORKOUTS: readonly Workout[] = [
   deploymentWorkout,
   channelWorkout,
   eventHubWorkout,
+  agentStorageWorkout,
+  agentRunWorkout,
 ]
