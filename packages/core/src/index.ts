@@ -13,6 +13,8 @@ export {
   type RunKeys,
   type StepIdParts,
 } from './keys/key-schema.js'
+export { CredentialKeys } from './keys/credential-keys.js'
+export { SecretKeys } from './keys/secret-keys.js'
 export { SessionKeys } from './keys/session-keys.js'
 export { randomToken } from './random-token.js'
 export { type LockOptions, resolveLockOptions } from './lock-options.js'
@@ -34,6 +36,8 @@ export * as layoutScripts from './scripts/workflow/layout-scripts.js'
 export type { Outcome } from './scripts/outcome.js'
 export * as migrationScripts from './scripts/workflow/migration-scripts.js'
 export * as runScripts from './scripts/workflow/run-scripts.js'
+export * as credentialScripts from './scripts/secrets/credential-scripts.js'
+export * as secretScripts from './scripts/secrets/secret-scripts.js'
 export * as sessionScripts from './scripts/sessions/session-scripts.js'
 export * as sweepScripts from './scripts/workflow/sweep-scripts.js'
 export * as transitions from './scripts/workflow/transitions.js'

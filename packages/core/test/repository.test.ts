@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
+  credentialScripts,
   layoutScripts,
   lockScripts,
   runScripts,
   type Script,
+  secretScripts,
   sessionScripts,
   sweepScripts,
   migrationScripts,
@@ -139,6 +141,8 @@ const SCRIPTS: Script[] = [
   migrationScripts,
   versionScripts,
   sessionScripts,
+  secretScripts,
+  credentialScripts,
 ].flatMap((group) => Object.values(group) as Script[])
 
 const TRANSITIONS = Object.values<Transition>(transitions)

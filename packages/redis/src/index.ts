@@ -6,6 +6,14 @@ import {
   type RedisServicesOptions,
 } from './compose-services.js'
 import {
+  BaseRedisCredentialService,
+  type RedisCredentialServiceOptions,
+} from './secrets/base-credential-service.js'
+import {
+  BaseRedisSecretService,
+  type RedisSecretServiceOptions,
+} from './secrets/base-secret-service.js'
+import {
   BaseRedisSessionStore,
   type RedisSessionStoreOptions,
   type Session,
@@ -95,6 +103,34 @@ export class RedisSessionStore<
     ttlSeconds?: number
   ) {
     super(IoRedisAdapter.from(connection), options, ttlSeconds)
+  }
+}
+
+/** Secrets, encrypted, on Redis. */
+export class RedisSecretService extends BaseRedisSecretService {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection: IoRedisConnection | undefined,
+    options: RedisSecretServiceOptions
+  ) {
+    super(IoRedisAdapter.from(connection), options)
+  }
+}
+
+/** Credentials of users and of the platform, encrypted, on Redis. */
+export class RedisCredentialService extends BaseRedisCredentialService {
+  /**
+   * @param connection See {@link RedisWorkflowService}.
+   * @throws RedisOptionsError that names what is wrong with an argument.
+   */
+  constructor(
+    connection: IoRedisConnection | undefined,
+    options: RedisCredentialServiceOptions
+  ) {
+    super(IoRedisAdapter.from(connection), options)
   }
 }
 

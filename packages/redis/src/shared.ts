@@ -8,7 +8,10 @@ export {
   RedisClosedError,
   RedisConnectionError,
   RedisCorruptDataError,
+  RedisDecryptionError,
+  type EncryptedEntry,
   RedisError,
+  RedisKeyMissingError,
   RedisLayoutError,
   RedisLockLostError,
   RedisLockTimeoutError,
@@ -17,7 +20,9 @@ export {
   RedisOutOfMemoryError,
   RedisReadOnlyError,
   RedisReplyError,
+  RedisRotationError,
   RedisRunNotFoundError,
+  RedisSecretNotFoundError,
   RedisSerializationError,
   RedisStepConflictError,
   RedisStepNotFoundError,
@@ -40,6 +45,9 @@ export type {
   MigrationProgress,
 } from './workflow/migration.js'
 export type { RedisSessionStoreOptions } from './sessions/base-session-store.js'
+export type { RedisCredentialServiceOptions } from './secrets/base-credential-service.js'
+export type { RedisSecretServiceOptions } from './secrets/base-secret-service.js'
+export type { SecretMigrationProgress } from './secrets/secret-migration.js'
 // As 0.12 exports them.
 export type { WorkflowRunService } from '@pikku/core/workflow'
 export type { AgentRunRow, AgentRunService } from '@pikku/core/agent'
