@@ -10,6 +10,7 @@ const EVERYWHERE = [
   'recovery',
   'services',
   'sessions',
+  'secrets',
 ]
 
 /**
@@ -46,6 +47,7 @@ export default defineConfig({
             'test/faults/read-only.test.ts',
             'test/faults/hostile-input.test.ts',
             'test/faults/every-service.test.ts',
+            'test/faults/rotation-kill.test.ts',
           ],
           env: { PIPELINING: 'false' },
           globalSetup: [`${SETUP}/vitest-global-setup`],

@@ -5,10 +5,14 @@
 import { after } from 'node:test'
 import { defineServiceTests } from '@pikku/core/testing'
 import {
+  RedisCredentialService as CredentialsOverIoRedis,
+  RedisSecretService as SecretsOverIoRedis,
   RedisWorkflowRunService as RunsOverIoRedis,
   RedisWorkflowService as OverIoRedis,
 } from '@pikku/redis'
 import {
+  RedisCredentialService as CredentialsOverNodeRedis,
+  RedisSecretService as SecretsOverNodeRedis,
   RedisWorkflowRunService as RunsOverNodeRedis,
   RedisWorkflowService as OverNodeRedis,
 } from '@pikku/redis/node-redis'
@@ -23,7 +27,18 @@ type CreateRuns = (
   prefix: string
 ) => RunsOverIoRedis | RunsOverNodeRedis
 
-const CLIENTS: Record<string, [Create, CreateRuns]> = {
+const ENCRYPTING = {
+  ioredis: {
+    Secrets: SecretsOverIoRedis,
+    Credentials: CredentialsOverIoRedis,
+  },
+  'node-redis': {
+    Secrets: SecretsOverNodeRedis,
+    Credentials: CredentialsOverNodeRedis,
+  },
+}
+
+const CLIENTS: Record<keyof typeof ENCRYPTING, [Create, CreateRuns]> = {
   ioredis: [
     (...args) => new OverIoRedis(...args),
     (...args) => new RunsOverIoRedis(...args),
@@ -34,7 +49,9 @@ const CLIENTS: Record<string, [Create, CreateRuns]> = {
   ],
 }
 
-for (const [name, [workflows, runs]] of Object.entries(CLIENTS)) {
+for (const name of ['ioredis', 'node-redis'] as const) {
+  const [workflows, runs] = CLIENTS[name]
+  const { Secrets, Credentials } = ENCRYPTING[name]
   // The suite lists the runs that its workflow tests made.
   const prefix = uniquePrefix()
   const open = async <
@@ -51,6 +68,10 @@ for (const [name, [workflows, runs]] of Object.entries(CLIENTS)) {
     services: {
       workflowService: () => open(workflows(redis.url, prefix)),
       workflowRunService: () => open(runs(redis.url, prefix)),
+      secretService: (keys) =>
+        open(new Secrets(redis.url, { ...keys, keyPrefix: prefix })),
+      credentialService: (keys) =>
+        open(new Credentials(redis.url, { ...keys, keyPrefix: prefix })),
     },
   })
 }
