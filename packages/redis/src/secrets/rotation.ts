@@ -120,7 +120,7 @@ export class Rotation {
       .map(
         ({ name, userId, keyVersion }) =>
           `"${name}"${userId === undefined ? '' : ` of user "${userId}"`}` +
-          ` (key_version ${keyVersion || 'missing'})`
+          ` (key_version ${keyVersion || 'unknown'})`
       )
     const more = failed.length - listed.length
     if (more > 0) listed.push(`${more} more`)

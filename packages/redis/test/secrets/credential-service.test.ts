@@ -213,6 +213,7 @@ describe.each(CLIENTS)('RedisCredentialService over $client', (client) => {
     for (const name of ['a', 'b', 'c']) await service.set(name, name, 'u')
     await counted.set('a', 'a')
     await counted.get('a')
+    await counted.delete('c', 'u')
     const trips = async (call: () => Promise<unknown>) => {
       const before = adapter.trips.length
       await call()

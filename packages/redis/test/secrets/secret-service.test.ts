@@ -235,6 +235,24 @@ describe.each(CLIENTS)('RedisSecretService over $client', (client) => {
     expect((await other.getSecret('ours')).reveal()).toBe('z')
   })
 
+  test.skipIf(isCluster())('migrate() indexes what 0.12 wrote', async () => {
+    await service.setSecret('theirs', 'x')
+    await service.setSecret('mine', 'x')
+    // As 0.12 leaves them.
+    await raw.command('DEL', keys.indexKey())
+    await raw.command('HDEL', keys.saltsKey(), 'indexed')
+    await service.setSecret('mine', 'y')
+    expect(await service.migrate()).toEqual({ added: 1, removed: 0 })
+    expect(await open(DURING).rotateKEK()).toBe(2)
+    expect((await open(AFTER).getSecret('theirs')).reveal()).toBe('x')
+  })
+
+  test.runIf(isCluster())('a cluster has nothing to migrate', async () => {
+    await service.setSecret('s', 'x')
+    await expect(service.migrate()).rejects.toBeInstanceOf(RedisOptionsError)
+    expect(await open(DURING).rotateKEK()).toBe(1)
+  })
+
   test('each call is one round trip, once the key is derived', async () => {
     const adapter = new CountedAdapter(service.adapter)
     const counted = new client.entry.RedisSecretService(adapter, {
@@ -245,6 +263,7 @@ describe.each(CLIENTS)('RedisSecretService over $client', (client) => {
     for (const name of names) await service.setSecret(name, name)
     await counted.setSecret('s0', 's0')
     await counted.getSecret('s0')
+    await counted.deleteSecret('s0')
     const trips = async (call: () => Promise<unknown>) => {
       const before = adapter.trips.length
       await call()
