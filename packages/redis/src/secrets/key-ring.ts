@@ -29,9 +29,8 @@ export class KeyRing {
   readonly #saltsKey: string
   readonly #key: string
   readonly #previousKey: string | undefined
-  /** The salt of the own version, made if there was none. */
-  #ownSalt: Promise<string> | undefined
-  readonly #salts = new Map<number, Promise<string>>()
+  /** By version; one that is not there is not remembered. */
+  readonly #salts = new Map<number, Promise<string | undefined>>()
   readonly #keks = new Map<string, Promise<Kek>>()
 
   constructor(
@@ -52,8 +51,11 @@ export class KeyRing {
 
   /** The key to encrypt with. Makes the version's salt, if there is none. */
   async current(): Promise<VersionKey> {
-    this.#ownSalt ??= this.#keepSalt()
-    return this.#derived(this.keyVersion, await this.#ownSalt)
+    const version = this.keyVersion
+    const keep = () => this.#remember(version, this.#keepSalt())
+    const salt = await (this.#salts.get(version) ?? keep())
+    // A read that was on its way has found none.
+    return this.#derived(version, salt ?? (await keep()))
   }
 
   /**
@@ -71,49 +73,64 @@ export class KeyRing {
         version
       )
     }
-    let salt = this.#salts.get(version)
+    const salt = await (this.#salts.get(version) ??
+      this.#remember(version, this.#readSalt(version)))
     if (salt === undefined) {
-      salt = this.#readSalt(version)
-      this.#salts.set(version, salt)
+      throw new RedisCorruptDataError(
+        this.#saltsKey,
+        String(version),
+        'the salt is missing, so nothing under this version can be decrypted'
+      )
     }
-    return this.#derived(version, await salt)
+    return this.#derived(version, salt)
   }
 
-  /** Forgets a version's salt: another process may have made another one. */
+  /** Asks for the salt anew before something is encrypted again. */
   refresh(version: number): void {
     this.#salts.delete(version)
-    if (version === this.keyVersion) this.#ownSalt = undefined
+  }
+
+  /**
+   * Whether another process made another salt than the one that is known. One
+   * that is known stays if there is none any more: a write puts it back.
+   */
+  async hasChanged({ version, salt }: VersionKey): Promise<boolean> {
+    const stored = await this.#readSalt(version)
+    if (stored === undefined || stored === salt) return false
+    this.#salts.set(version, Promise.resolve(stored))
+    return true
+  }
+
+  #remember<T extends string | undefined>(
+    version: number,
+    asked: Promise<T>
+  ): Promise<T> {
+    this.#salts.set(version, asked)
+    void this.#forgetIfNone(version, asked)
+    return asked
+  }
+
+  async #forgetIfNone(
+    version: number,
+    asked: Promise<string | undefined>
+  ): Promise<void> {
+    const salt = await asked.catch(() => undefined)
+    if (salt !== undefined || this.#salts.get(version) !== asked) return
+    this.#salts.delete(version)
   }
 
   async #keepSalt(): Promise<string> {
-    const version = this.keyVersion
-    try {
-      const { detail } = await this.#runner.run(secretScripts.keepSalt, {
-        keys: { salts: this.#saltsKey },
-        args: { version, salt: generateKEKSalt() },
-      })
-      return detail[0] ?? ''
-    } catch (error) {
-      this.refresh(version)
-      throw error
-    }
+    const { detail } = await this.#runner.run(secretScripts.keepSalt, {
+      keys: { salts: this.#saltsKey },
+      args: { version: this.keyVersion, salt: generateKEKSalt() },
+    })
+    return detail[0] ?? ''
   }
 
-  async #readSalt(version: number): Promise<string> {
+  async #readSalt(version: number): Promise<string | undefined> {
     const field = String(version)
-    try {
-      const salt = await this.#runner.send('HGET', this.#saltsKey, field)
-      if (typeof salt === 'string') return salt
-    } catch (error) {
-      this.refresh(version)
-      throw error
-    }
-    this.refresh(version)
-    throw new RedisCorruptDataError(
-      this.#saltsKey,
-      field,
-      'the salt is missing, so nothing under this version can be decrypted'
-    )
+    const salt = await this.#runner.send('HGET', this.#saltsKey, field)
+    return typeof salt === 'string' ? salt : undefined
   }
 
   async #derived(version: number, salt: string): Promise<VersionKey> {

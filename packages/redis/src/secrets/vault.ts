@@ -119,26 +119,23 @@ export class Vault {
     return { wrappedDek: rewrapped, keyVersion: version, salt }
   }
 
-  /** What does not work with the salt that is known is tried with the stored one. */
+  /** Tries again with the stored salt, if it is another than the known one. */
   async #withKey<T>(
     place: Place,
     keyVersion: string,
     version: number,
     decrypt: (key: VersionKey) => Promise<T>
   ): Promise<T> {
-    let tried: string | undefined
+    let key: VersionKey
     let problem: unknown
-    for (;;) {
-      const key = await this.keys.of(version)
-      if (key.salt === tried) break
+    do {
+      key = await this.keys.of(version)
       try {
         return await decrypt(key)
       } catch (error) {
         problem = error
-        tried = key.salt
-        this.keys.refresh(version)
       }
-    }
+    } while (await this.keys.hasChanged(key))
     throw new RedisDecryptionError(
       `Failed to decrypt ${place.what} (key_version ${version}): the key is not the ` +
         'one that it was encrypted under, or what is stored was changed',

@@ -246,6 +246,16 @@ describe.each(CASES)('rotation of $kind over $over', (kind) => {
     expect(await open(AFTER).read(1)).toBe('late')
   })
 
+  test('a process on the old key reads what is under the next, if it has it', async () => {
+    await fill(1)
+    await both.write(1, 'new')
+    const first = open({ ...BEFORE, previousKey: NEW })
+    expect(await first.read(1)).toBe('new')
+    expect(await first.rotateKEK()).toBe(0)
+    await first.write(1, 'back')
+    expect(await old.read(1)).toBe('back')
+  })
+
   test('without a previous key there is nothing to rotate from', async () => {
     for (const options of [AFTER, { ...AFTER, previousKey: '' }]) {
       const rotated = open(options).rotateKEK()

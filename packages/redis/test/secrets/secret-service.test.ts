@@ -221,6 +221,12 @@ describe.each(CLIENTS)('RedisSecretService over $client', (client) => {
     const lost = open().getSecret('early')
     await expect(lost).rejects.toBeInstanceOf(RedisCorruptDataError)
     await expect(lost).rejects.toThrow(keys.saltsKey())
+    // What cannot be read does not make who knows the salt forget it.
+    await raw.command('HSET', keys.secretKey('bad'), 'ciphertext', 'AAAA')
+    await raw.command('HSET', keys.secretKey('bad'), 'wrapped_dek', 'AAAA')
+    await raw.command('HSET', keys.secretKey('bad'), 'key_version', '1')
+    const bad = service.getSecret('bad')
+    await expect(bad).rejects.toBeInstanceOf(RedisDecryptionError)
     await service.setSecret('late', 'y')
     expect((await open().getSecret('early')).reveal()).toBe('x')
   })
