@@ -201,6 +201,8 @@ describe.each(CLIENTS)('secrets of 0.12.18 and $client', (client) => {
     await fill(scans ? published(BEFORE) : ours(BEFORE))
     const adapter = new CountedAdapter(ours(BEFORE).adapter)
     const both = ours(DURING, adapter)
+    // A salt that this version makes does not hide that 0.12 was here.
+    await both.setSecret('mine', 'x')
     const startedScans = () =>
       adapter.trips.filter(
         ([command]) => command?.args[0] === 'SCAN' && command.args[1] === '0'
