@@ -13,6 +13,7 @@ const EVERYWHERE = [
   'deployments',
   'channels',
   'agents',
+  'secrets',
 ]
 
 /**
@@ -50,6 +51,7 @@ export default defineConfig({
             'test/faults/hostile-input.test.ts',
             'test/faults/every-service.test.ts',
             'test/faults/*-channel-*.test.ts',
+            'test/faults/rotation-kill.test.ts',
           ],
           env: { PIPELINING: 'false' },
           globalSetup: [`${SETUP}/vitest-global-setup`],

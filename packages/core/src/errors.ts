@@ -289,3 +289,73 @@ export class RedisAgentRunNotFoundError extends RedisError {
     this.runId = runId
   }
 }
+
+/** There is no secret of this name. The message is the one that Pikku has. */
+export class RedisSecretNotFoundError extends RedisError {
+  override name = 'RedisSecretNotFoundError'
+  override readonly code = 'REDIS_SECRET_NOT_FOUND'
+  readonly secretName: string
+
+  constructor(secretName: string) {
+    super('Requested secret not found')
+    this.secretName = secretName
+  }
+}
+
+/** A secret or a credential that is encrypted: for errors, and safe to show. */
+export interface EncryptedEntry {
+  readonly name: string
+  /** Whose credential it is; none for a secret and for a global credential. */
+  readonly userId?: string
+  /** The version of the key that it is encrypted under, as it is stored. */
+  readonly keyVersion: string
+}
+
+/** The service was not given a key of the version that this needs. */
+export class RedisKeyMissingError extends RedisError {
+  override name = 'RedisKeyMissingError'
+  override readonly code = 'REDIS_KEY_MISSING'
+  readonly keyVersion: number
+
+  constructor(message: string, keyVersion: number) {
+    super(message)
+    this.keyVersion = keyVersion
+  }
+}
+
+/** The key is a wrong one, or what is stored was tampered with. */
+export class RedisDecryptionError extends RedisError {
+  override name = 'RedisDecryptionError'
+  override readonly code = 'REDIS_DECRYPTION'
+  readonly entry: EncryptedEntry
+
+  constructor(message: string, entry: EncryptedEntry, options?: ErrorOptions) {
+    super(message, options)
+    this.entry = entry
+  }
+}
+
+/**
+ * A rotation went through everything, and could not re-wrap all: the rest are
+ * as they were, and the next rotation tries them again. The cause is the
+ * error of the first.
+ */
+export class RedisRotationError extends RedisError {
+  override name = 'RedisRotationError'
+  override readonly code = 'REDIS_ROTATION'
+  /** How many were re-wrapped. */
+  readonly rotated: number
+  /** Those that were not. */
+  readonly failed: readonly EncryptedEntry[]
+
+  constructor(
+    message: string,
+    rotated: number,
+    failed: readonly EncryptedEntry[],
+    options?: ErrorOptions
+  ) {
+    super(message, options)
+    this.rotated = rotated
+    this.failed = failed
+  }
+}

@@ -6,10 +6,12 @@ import {
   deploymentScripts,
   channelScripts,
   agentScripts,
+  credentialScripts,
   layoutScripts,
   lockScripts,
   runScripts,
   type Script,
+  secretScripts,
   sessionScripts,
   sweepScripts,
   migrationScripts,
@@ -145,6 +147,8 @@ const SCRIPTS: Script[] = [
   deploymentScripts,
   channelScripts,
   agentScripts,
+  secretScripts,
+  credentialScripts,
 ].flatMap((group) => Object.values(group) as Script[])
 
 const TRANSITIONS = Object.values<Transition>(transitions)

@@ -190,7 +190,10 @@ function makeServices(
       adapter,
       withCommon(deploymentOptions)
     ),
-    agentRunService: new classes.RedisAgentRunService(adapter, withCommon(agents)),
+    agentRunService: new classes.RedisAgentRunService(
+      adapter,
+      withCommon(agents)
+    ),
     agentStorage,
     agentRunState: agentStorage,
   }

@@ -264,10 +264,11 @@ export type RedisServices<
  */
 export function createRedisServices<
   const Options extends RedisServicesOptions = Record<never, never>,
->(
-  connection?: IoRedisConnection,
-  options?: Options
-): RedisServices<Options> {
+>(connection?: IoRedisConnection, options?: Options): RedisServices<Options> {
   const adapter = IoRedisAdapter.from(connection)
-  return composeServices(adapter, options ?? {}, CLASSES) as RedisServices<Options>
+  return composeServices(
+    adapter,
+    options ?? {},
+    CLASSES
+  ) as RedisServices<Options>
 }

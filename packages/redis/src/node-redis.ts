@@ -267,10 +267,11 @@ export type RedisServices<
  */
 export function createRedisServices<
   const Options extends RedisServicesOptions = Record<never, never>,
->(
-  connection?: NodeRedisConnection,
-  options?: Options
-): RedisServices<Options> {
+>(connection?: NodeRedisConnection, options?: Options): RedisServices<Options> {
   const adapter = NodeRedisAdapter.from(connection)
-  return composeServices(adapter, options ?? {}, CLASSES) as RedisServices<Options>
+  return composeServices(
+    adapter,
+    options ?? {},
+    CLASSES
+  ) as RedisServices<Options>
 }

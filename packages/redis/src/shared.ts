@@ -11,7 +11,10 @@ export {
   RedisConnectionError,
   RedisCorruptDataError,
   RedisDeploymentNotFoundError,
+  RedisDecryptionError,
+  type EncryptedEntry,
   RedisError,
+  RedisKeyMissingError,
   RedisLayoutError,
   RedisLockLostError,
   RedisLockTimeoutError,
@@ -21,7 +24,9 @@ export {
   RedisReadOnlyError,
   RedisRemoteCallError,
   RedisReplyError,
+  RedisRotationError,
   RedisRunNotFoundError,
+  RedisSecretNotFoundError,
   RedisSerializationError,
   RedisStepConflictError,
   RedisStepNotFoundError,
@@ -53,6 +58,9 @@ export type { RedisSessionStoreOptions } from './sessions/base-session-store.js'
 export type { RedisChannelStoreOptions } from './channels/base-channel-store.js'
 export type { RedisEventHubStoreOptions } from './channels/base-event-hub-store.js'
 export type { WarningLogger } from './common/warning-logger.js'
+export type { RedisCredentialServiceOptions } from './secrets/base-credential-service.js'
+export type { RedisSecretServiceOptions } from './secrets/base-secret-service.js'
+export type { SecretMigrationProgress } from './secrets/secret-migration.js'
 // As 0.12 exports them.
 export type { WorkflowRunService } from '@pikku/core/workflow'
 export type { AgentRunRow, AgentRunService } from '@pikku/core/agent'

@@ -4,6 +4,8 @@ import {
   agentRunWorkout,
   agentStorageWorkout,
 } from '../agents/agent-workouts.js'
+import { credentialWorkout } from '../secrets/credential-workout.js'
+import { secretWorkout } from '../secrets/secret-workout.js'
 import { sessionWorkout } from '../sessions/session-workout.js'
 import type { Workout } from './workout.js'
 
@@ -15,4 +17,6 @@ export const WORKOUTS: readonly Workout[] = [
   eventHubWorkout,
   agentStorageWorkout,
   agentRunWorkout,
+  secretWorkout,
+  credentialWorkout,
 ]
