@@ -43,10 +43,12 @@ function clientOf(
   return {
     client,
     entry,
-    create: module.createRedisServices as (
+    create: module.createRedisServices as <
+      const Options extends ioRedisEntry.RedisServicesOptions,
+    >(
       connection: unknown,
-      options?: ioRedisEntry.RedisServicesOptions
-    ) => ioRedisEntry.RedisServices,
+      options?: Options
+    ) => ioRedisEntry.RedisServices<Options>,
     Service: entry.RedisWorkflowService,
     RunService: entry.RedisWorkflowRunService,
   }

@@ -11,6 +11,36 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CLIENTS } from '../clients.js'
 
 const WIRE = { type: 'test' }
+/** One thing of each kind, in Redis. */
+const KEYS = [
+  'ai:thread-listing:<id>',
+  'ai:thread:<id>',
+  'ai:threads',
+  'ai:threads-by-owner',
+  'ai:threads-listed',
+  'pikku:channel:c',
+  'pikku:credential-kek-salt',
+  'pikku:credential-users',
+  'pikku:credential-users:c',
+  'pikku:deployment-endpoints',
+  'pikku:deployment-functions',
+  'pikku:deployment:d',
+  'pikku:deployments',
+  'pikku:fn:f',
+  'pikku:kek-salt',
+  'pikku:secret:s',
+  'pikku:secrets',
+  'pikku:session:u',
+  'pikku:subs:c',
+  'pikku:topic:topic',
+  'pikku:user-credentials:u',
+  'workflows:index:counts',
+  'workflows:index:idle',
+  'workflows:index:runs',
+  'workflows:layout',
+  'workflows:run:<id>',
+]
+const KEY = 'a key that is long enough for a test'
 
 describe.each(CLIENTS)('createRedisServices over $client', (client) => {
   let server: RedisServer
@@ -25,10 +55,7 @@ describe.each(CLIENTS)('createRedisServices over $client', (client) => {
     await server.stop()
   })
 
-  const create = (
-    connection: unknown = server.url,
-    options?: RedisServicesOptions
-  ) => client.create(connection, options)
+  const create = client.create
 
   /** Connections to the server, without the one that asks. */
   const connections = async () =>
@@ -36,22 +63,51 @@ describe.each(CLIENTS)('createRedisServices over $client', (client) => {
       .trim()
       .split('\n').length - 1
 
+  /** What a person sees in redis-cli, with what is random left out. */
+  const keysWithoutIds = async () =>
+    ((await raw.command('KEYS', '*')) as string[])
+      .map((key) => key.replaceAll(/[0-9a-f]{8}-[-0-9a-f]{27}/g, '<id>'))
+      .toSorted()
+
   test('all services share one connection, and one close() ends it', async () => {
-    const services = create()
+    const services = create(server.url, { secrets: { key: KEY } })
     await services.init()
-    const { workflowService, workflowRunService, sessionStore } = services
+    const { workflowService, workflowRunService, deploymentService } = services
     const id = await workflowService.createRun('wf', {}, true, 'h', WIRE)
     expect(await workflowRunService.getRun(id)).toMatchObject({ id })
-    await sessionStore.set('u', { userId: 'u' })
+    await services.channelStore.addChannel({
+      channelId: 'c',
+      channelName: 'chat',
+    })
+    await services.eventHubStore.subscribe('topic', 'c')
+    await services.sessionStore.set('u', { userId: 'u' })
+    await services.secrets.setSecret('s', 'secret')
+    await services.credentialService.set('c', 'credential', 'u')
+    await deploymentService.start({
+      deploymentId: 'd',
+      endpoint: 'http://localhost',
+      functions: ['f'],
+    })
+    const thread = await services.agentStorage.createThread('owner')
+    expect(await services.agentRunService.getThread(thread.id)).toEqual(thread)
+    expect(services.agentRunState).toBe(services.agentStorage)
     expect(await connections()).toBe(1)
+    expect(await keysWithoutIds()).toEqual(KEYS)
     await services.close()
     await services.close()
     await expect.poll(connections).toBe(0)
-    await expect(sessionStore.get('u')).rejects.toBeInstanceOf(RedisClosedError)
+    const late = services.sessionStore.get('u')
+    await expect(late).rejects.toBeInstanceOf(RedisClosedError)
+  })
+
+  test('without a key there is nothing that encrypts', () => {
+    const services = create(server.url)
+    expect(services).not.toHaveProperty('secrets')
+    expect(services).not.toHaveProperty('credentialService')
   })
 
   test('closing one service leaves the others their connection', async () => {
-    const services = create()
+    const services = create(server.url)
     await services.init()
     await services.workflowService.close()
     await services.sessionStore.set('u', { userId: 'u' })
@@ -104,6 +160,12 @@ describe.each(CLIENTS)('createRedisServices over $client', (client) => {
   test('bad options are named before anything is sent', () => {
     const bad: Array<[object, RegExp]> = [
       [{ session: {} }, /'session' is not an option: there are .*sessions/],
+      [{ sessions: 7 }, /must be an object/],
+      [{ secrets: {} }, /key/],
+      [{ deployments: { heartbeat: 1 } }, /heartbeat/],
+      [{ agents: { prefix: 'x' } }, /'prefix' is not an option/],
+      [{ channels: { ttl: 1 } }, /'ttl' is not an option/],
+      [{ workflows: { keyprefix: 'x' } }, /'keyprefix' is not an option/],
       [{ sessions: { ttl: 1 } }, /'ttl' is not an option/],
       [{ callTimeoutMs: 0 }, /callTimeoutMs/],
     ]
