@@ -31,7 +31,7 @@ export const deploymentWorkout: Workout = {
     const read = async (n: number) => {
       const { deploymentId, functions } = deploymentOf(n)
       const hash = keys.deploymentKey(deploymentId)
-      const places = [...functions.map((f) => keys.functionKey(f))]
+      const places = functions.map((f) => keys.functionKey(f))
       return Promise.all([
         send('HGET', hash, 'endpoint'),
         send('HGET', keys.endpoints, deploymentId),
