@@ -1,7 +1,7 @@
-import type { RedisDeploymentService } from '@pikku/redis'
+import { type RedisDeploymentService, RedisRemoteCallError } from '@pikku/redis'
 import { DeploymentKeys } from '@pikku/redis-core'
 import type { RawRedis } from '@pikku/redis-testing'
-import { inject } from 'vitest'
+import { expect, inject } from 'vitest'
 import { type Client, connectionOf, openRaw, testPrefix } from '../clients.js'
 import { RemoteServer } from './remote-server.js'
 
@@ -21,6 +21,15 @@ export const HOSTILE = [
   '../x?y#z%',
   'x'.repeat(4_096),
 ]
+
+/** Expects a remote call to fail, and says how. */
+export async function failureOf(
+  call: Promise<unknown>
+): Promise<RedisRemoteCallError> {
+  const error: unknown = await call.catch((e: unknown) => e)
+  expect(error).toBeInstanceOf(RedisRemoteCallError)
+  return error as RedisRemoteCallError
+}
 
 /** Keeps the lines of a service. */
 export class Log {
@@ -78,6 +87,13 @@ export class Fixture {
     const endpoint = typeof at === 'string' ? at : at.endpoint
     await service.start({ deploymentId, endpoint, functions })
     return service
+  }
+
+  /** An address that refuses: it was somebody's until now. */
+  async refusing(): Promise<string> {
+    const server = await this.serve()
+    await server.stop()
+    return server.endpoint
   }
 
   onEnd(end: () => Promise<unknown>): void {

@@ -12,7 +12,7 @@ import { NodeRedisAdapter } from '@pikku/redis-node-redis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENTS, connectionOf } from '../clients.js'
 import { CountedAdapter } from '../workflow/counted-adapter.js'
-import { CALM, Fixture, HOSTILE } from './fixture.js'
+import { CALM, failureOf, Fixture, HOSTILE } from './fixture.js'
 import { startUntrustedServer } from './untrusted-server.js'
 
 describe.each(CLIENTS)('a remote call over $client', (client) => {
@@ -25,14 +25,6 @@ describe.each(CLIENTS)('a remote call over $client', (client) => {
     await caller.init()
   })
   afterEach(() => fixture.end())
-
-  const failureOf = async (
-    call: Promise<unknown>
-  ): Promise<RedisRemoteCallError> => {
-    const error: unknown = await call.catch((e: unknown) => e)
-    expect(error).toBeInstanceOf(RedisRemoteCallError)
-    return error as RedisRemoteCallError
-  }
 
   /** A TCP server that does with a connection, or with a request, as told. */
   const rawServer = async (onData: (socket: Socket) => void) => {
@@ -49,13 +41,6 @@ describe.each(CLIENTS)('a remote call over $client', (client) => {
     fixture.onEnd(async () => server.close())
     const { port } = server.address() as AddressInfo
     return { endpoint: `http://127.0.0.1:${port}`, requests: () => requests }
-  }
-
-  /** An address that refuses: it was somebody's until now. */
-  const refusing = async () => {
-    const server = await fixture.serve()
-    await server.stop()
-    return server.endpoint
   }
 
   /** Calls until each of the deployments was asked first at some time. */
@@ -180,7 +165,7 @@ describe.each(CLIENTS)('a remote call over $client', (client) => {
   })
 
   test('nobody who has the function is an error that names it', async () => {
-    await fixture.deploy('d', await refusing(), ['g'])
+    await fixture.deploy('d', await fixture.refusing(), ['g'])
     const call = caller.invoke('f', {})
     await expect(call).rejects.toBeInstanceOf(RedisDeploymentNotFoundError)
     await expect(call).rejects.toThrow("No deployment found for function 'f'")
@@ -204,7 +189,7 @@ describe.each(CLIENTS)('a remote call over $client', (client) => {
 
   test('skips a deployment that refuses, and asks it last for a while', async () => {
     const server = await fixture.serve()
-    await fixture.deploy('dead', await refusing())
+    await fixture.deploy('dead', await fixture.refusing())
     await fixture.deploy('no-host', 'http://nobody.invalid')
     await fixture.deploy('alive', server)
     const asked: string[] = []
@@ -253,7 +238,8 @@ describe.each(CLIENTS)('a remote call over $client', (client) => {
   })
 
   test('all refused is an error with the cause of each', async () => {
-    for (const id of ['a', 'b']) await fixture.deploy(id, await refusing())
+    for (const id of ['a', 'b'])
+      await fixture.deploy(id, await fixture.refusing())
     const error = await failureOf(caller.invoke('f', {}))
     expect(error).toMatchObject({
       code: 'REDIS_REMOTE_CALL',
@@ -273,7 +259,7 @@ describe.each(CLIENTS)('a remote call over $client', (client) => {
   })
 
   test('the only one refused is that one error', async () => {
-    await fixture.deploy('d', await refusing())
+    await fixture.deploy('d', await fixture.refusing())
     const error = await failureOf(caller.invoke('f', {}))
     expect(error).toMatchObject({ deploymentId: 'd', mayHaveRun: false })
     expect(error.message).toMatch(/ECONNREFUSED.*deployment 'd' at http/)
@@ -334,67 +320,6 @@ describe.each(CLIENTS)('a remote call over $client', (client) => {
     expect(error.message).toContain('no answer within 150 ms')
     expect(error.mayHaveRun).toBe(true)
     expect(silent.map((each) => each.requests()).toSorted()).toEqual([0, 1])
-  })
-
-  test('a redirect to an address that refuses is not tried elsewhere', async () => {
-    // Somebody has had the request by then.
-    const gone = await refusing()
-    const redirecting = await fixture.serve((response) =>
-      response.writeHead(307, { location: `${gone}/x` }).end()
-    )
-    await fixture.deploy('d', redirecting)
-    const error = await failureOf(caller.invoke('f', {}))
-    expect(error.mayHaveRun).toBe(true)
-  })
-
-  test('a redirect that repeats the request is followed, without the token elsewhere', async () => {
-    const target = await fixture.serve()
-    const server = await fixture.serve((response, { url }) =>
-      url.startsWith('/moved')
-        ? response
-            .writeHead(308, { location: `${target.endpoint}${url}` })
-            .end()
-        : response.writeHead(307, { location: `/moved${url}` }).end()
-    )
-    await fixture.deploy('d', server)
-    const signing = fixture.create(CALM, {
-      jwt: { encode: async () => 'token' },
-      secrets: {
-        getSecret: async () => ({ reveal: () => 'x1Y!'.repeat(16) }),
-      },
-    })
-    expect(await signing.invoke('f', { a: 1 })).toBe(target.port)
-    expect(server.requests.map((r) => r.headers.authorization)).toEqual([
-      'Bearer token',
-      'Bearer token',
-    ])
-    const [request] = target.requests
-    expect(request).toMatchObject({
-      url: '/moved/remote/rpc/f',
-      body: '{"data":{"a":1}}',
-    })
-    expect(request!.headers).not.toHaveProperty('authorization')
-  })
-
-  test.each([302, 303])('redirect %d is no result', async (status) => {
-    const target = await fixture.serve()
-    const server = await fixture.serve((response) =>
-      response.writeHead(status, { location: target.endpoint }).end()
-    )
-    await fixture.deploy('d', server)
-    const error = await failureOf(caller.invoke('f', {}))
-    expect(error).toMatchObject({ status, mayHaveRun: true })
-    expect(target.requests).toEqual([])
-  })
-
-  test('an endless redirect ends', async () => {
-    const server = await fixture.serve((response) =>
-      response.writeHead(307, { location: '/' }).end()
-    )
-    await fixture.deploy('d', server)
-    const error = await failureOf(caller.invoke('f', {}))
-    expect(error.status).toBe(307)
-    expect(server.requests.length).toBeLessThan(10)
   })
 
   test('answers: JSON, nothing, and something else', async () => {
