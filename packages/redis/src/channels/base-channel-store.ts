@@ -62,8 +62,9 @@ const LONGEST_LEASE_MS = 24 * 60 * 60 * 1000
  * first, the removal sees it; if it comes second, it finds a tombstone of 15
  * minutes and answers false. The channel's own key could not tell, since
  * channels that were never added may subscribe. The time is longer than any
- * call can take and than a handler that still has the id will run. Adding a
- * channel takes its tombstone away.
+ * call can take and than a handler that still has the id will run; after a
+ * sweep it is a day, as its process may only be paused. Adding a channel takes
+ * its tombstone away.
  *
  * Crash: each call is one script, but for `removeChannels`, see there. What a
  * process leaves that dies with open channels: see `leaseMs` and

@@ -11,6 +11,8 @@ const CHUNK = 500
  * that still has the channel's id can run (15 minutes, on AWS Lambda).
  */
 const TOMBSTONE_MS = 15 * 60 * 1000
+/** A process that was taken for dead may only sleep, and wake up much later. */
+const SWEPT_TOMBSTONE_MS = 24 * 60 * 60 * 1000
 
 /**
  * Removes channels, each whole: its hash, its subscriptions and its place in
@@ -75,7 +77,11 @@ export class ChannelRemover {
             owned: this.#keys.ownedChannels,
           },
           moreKeys: names.map((topic) => this.#keys.topicKey(topic)),
-          args: { channelId, owner, tombstoneMs: TOMBSTONE_MS },
+          args: {
+            channelId,
+            owner,
+            tombstoneMs: owner === '' ? TOMBSTONE_MS : SWEPT_TOMBSTONE_MS,
+          },
           rest: names,
         }
       )

@@ -135,6 +135,11 @@ describe.each(CLIENTS)(
       await until(async () => !(await owners()).has(owner))
       expect(await hub.getChannelIdsForTopic('t')).toEqual(['alive'])
       expect(await isGone('c249')).toBe(true)
+      // Its process may only be paused, and wake up late.
+      expect(await hub.subscribe('t', 'c249')).toBe(false)
+      const known = keys.removedChannelKey('c249')
+      const hours = Number(await raw.command('PTTL', known)) / 3_600_000
+      expect(hours).toBeGreaterThan(23)
     })
 
     test('many sweep at once what many dead ones left', async () => {
