@@ -2,7 +2,6 @@ import {
   RedisClosedError,
   RedisConnectionError,
   RedisOptionsError,
-  type RedisServicesOptions,
 } from '@pikku/redis'
 import { RawConnection, RedisServer } from '@pikku/redis-testing'
 import { Redis } from 'ioredis'
