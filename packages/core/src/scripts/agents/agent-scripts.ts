@@ -141,6 +141,7 @@ export const resolveApproval = defineScript({
   lua: [namesLib, approvalsLib, resolveApprovalLua],
   keys: ['run', 'approvals'],
   args: ['runId', 'toolCallId', 'status', 'member'],
+  variadic: true,
   durable: true,
   parse: parseOutcome<'ok' | 'none'>,
 })
