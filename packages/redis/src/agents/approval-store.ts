@@ -48,40 +48,39 @@ export class ApprovalStore {
     toolCallId: string,
     status: 'approved' | 'denied'
   ): Promise<boolean> {
-    const { runner, keys } = this.#context
     if (status !== 'approved' && status !== 'denied') {
       throw new RedisArgumentError(
         `An approval is 'approved' or 'denied', not '${String(status)}'`
       )
     }
-    const meant = this.#lastRead.getStore()
-    for (;;) {
-      const all = await this.#pending(toolCallId)
-      const own = all.find(({ runId }) => runId === meant)
-      const pending = own ?? all[0]
+    requiredName('A tool call id', toolCallId)
+    const runId = this.#lastRead.getStore()
+    let code = runId
+      ? await this.#decide({ runId, member: '' }, toolCallId, status)
+      : 'none'
+    while (code === 'none') {
+      const [pending] = await this.#pending(toolCallId)
       if (!pending) return false
-      if (!own && (await this.#isDecided(meant, toolCallId))) return false
-      const { runId, member } = pending
-      const below =
-        status === 'denied' ? await this.#below(runId, toolCallId) : []
-      const { code } = await runner.run(agentScripts.resolveApproval, {
-        keys: { run: keys.runKey(runId), approvals: keys.approvals },
-        args: { runId, toolCallId, status, member },
-        rest: below,
-        moreKeys: below.map((child) => keys.runKey(child)),
-      })
-      if (code === 'ok') return true
+      code = await this.#decide(pending, toolCallId, status)
     }
+    return code === 'ok'
   }
 
-  async #isDecided(
-    runId: string | undefined,
-    toolCallId: string
-  ): Promise<boolean> {
-    if (runId === undefined) return false
+  async #decide(
+    { runId, member }: Pending,
+    toolCallId: string,
+    status: 'approved' | 'denied'
+  ): Promise<'ok' | 'decided' | 'none'> {
     const { runner, keys } = this.#context
-    const field = `decision:${toolCallId}`
-    return (await runner.send('HEXISTS', keys.runKey(runId), field)) === 1
+    const below =
+      status === 'denied' ? await this.#below(runId, toolCallId) : []
+    const { code } = await runner.run(agentScripts.resolveApproval, {
+      keys: { run: keys.runKey(runId), approvals: keys.approvals },
+      args: { runId, toolCallId, status, member },
+      rest: below,
+      moreKeys: below.map((child) => keys.runKey(child)),
+    })
+    return code
   }
 
   /** The runs of the sub-agents that the run asks for. */
@@ -104,13 +103,9 @@ export class ApprovalStore {
     toolCallId: string
   ): Promise<{ run: AgentRunState; approval: PendingApproval } | null> {
     const { runner, keys } = this.#context
-    const pending = await this.#pending(toolCallId)
-    const replies = await runner.sendAll(
-      pending.map(({ runId }) => ['HGETALL', keys.runKey(runId)] as const)
-    )
-    for (const [i, { runId }] of pending.entries()) {
-      const fields = toFields(replies[i] ?? null)
+    for (const { runId } of await this.#pending(toolCallId)) {
       const key = keys.runKey(runId)
+      const fields = toFields(await runner.send('HGETALL', key))
       const run = runStateFromFields(fields, key)
       const approval = run?.pendingApprovals?.find(
         (each) => each.toolCallId === toolCallId

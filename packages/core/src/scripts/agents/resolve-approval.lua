@@ -7,10 +7,11 @@
 -- ARGV[1] runId
 -- ARGV[2] toolCallId
 -- ARGV[3] status    'approved' or 'denied'
--- ARGV[4] member    what led here: the run's member of the index
+-- ARGV[4] member    the run's member of the index, if that led here, or ''
 -- ARGV    rest      the ids of the sub-agents' runs, decided as well
 --
--- Returns {'ok'} to the one who decides; {'none'} if it is not pending.
+-- Returns {'ok'} to the one who decides; {'decided'} if somebody has decided it;
+-- {'none'} if the run has no such approval.
 --
 -- Idempotent: the decision holds the id of its call, so a repeated call of who
 -- decided is told so again.
@@ -22,9 +23,10 @@ if decided and string.sub(decided, -#operation) == operation then
   return { 'ok' }
 end
 if redis.call('HEXISTS', run, pending) == 0 then
-  -- The run is gone, or its keys were: nobody should be led here again.
-  redis.call('ZREM', KEYS[2], ARGV[4])
-  return { 'none' }
+  -- Who decides removes the member, too. If it is still there, the run is gone,
+  -- or its keys were: nobody should be led here again.
+  local misled = redis.call('ZREM', KEYS[2], ARGV[4]) == 1
+  return { decided and not misled and 'decided' or 'none' }
 end
 redis.call('ZCARD', KEYS[2])
 local values = {}
