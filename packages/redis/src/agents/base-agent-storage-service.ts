@@ -142,7 +142,12 @@ export abstract class BaseRedisAgentStorageService
     await this.#memory.save(id, scope, data)
   }
 
-  /** @throws RedisThreadNotFoundError; nothing was written. */
+  /**
+   * Makes a run of a thread that is in this storage: an agent whose threads are
+   * kept elsewhere, or nowhere, needs its runs elsewhere, too.
+   *
+   * @throws RedisThreadNotFoundError; nothing was written.
+   */
   async createRun(run: NewAgentRun): Promise<string> {
     return this.#runs.create(run)
   }

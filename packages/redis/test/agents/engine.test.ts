@@ -104,6 +104,25 @@ describe.each(CLIENTS)('the engine on agents over $client', (client) => {
     expect(app.calls).toEqual([])
   })
 
+  test('of two approvals of an agent below, one denied, the other goes on', async () => {
+    const { storage, raw, keys } = harness
+    app.agent('chief', { agents: ['boss'] })
+    const askBoss = call('ask', 'boss', { message: 'pay', session: 's' })
+    app.answers.set('chief', [[askBoss], 'chief is done'])
+    app.answers.set('boss', [[askClerk], 'boss is done'])
+    const payments = [call('x', 'pay', { n: 1 }), call('y', 'pay', { n: 2 })]
+    app.answers.set('clerk', [payments, 'clerk is done'])
+    await app.stream('chief', 'u', 't')
+    const { run } = (await storage.findRunByToolCallId('x'))!
+    expect(run.agentName).toBe('chief')
+    await app.resume('u', run.runId, 'x', false)
+    expect(await storage.findRunByToolCallId('x')).toBeNull()
+    await app.resume('u', run.runId, 'y')
+    expect(app.calls).toEqual([['pay', { n: 2 }]])
+    expect((await storage.getRun(run.runId))?.status).toBe('completed')
+    expect(await raw.command('ZCARD', keys.approvals)).toBe(0)
+  })
+
   test('calls that a model gave one id are decided each in its own run', async () => {
     const { storage } = harness
     app.answers.set('clerk', [[call('0', 'pay')], [call('0', 'pay')]])
