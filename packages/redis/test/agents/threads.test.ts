@@ -210,14 +210,12 @@ describe.each(CLIENTS)('threads of agents over $client', (client) => {
   test('what somebody changed by hand is found without a look at all', async () => {
     const { raw, keys, adapter, runs } = harness
     const all = Array.from({ length: 6_500 }, (_, n) => `t${n}`)
+    const times = ['createdAt', '1', 'updatedAt', '1']
     await Promise.all(
-      all.map((id) =>
-        raw.command(
-          'HSET',
-          keys.threadKey(id),
-          ...['id', id, 'resourceId', 'r', 'createdAt', '1', 'updatedAt', '1']
-        )
-      )
+      all.map((id) => {
+        const thread = ['id', id, 'resourceId', 'r', ...times]
+        return raw.command('HSET', keys.threadKey(id), ...thread)
+      })
     )
     const scores = all.flatMap((id, n) => [String(n), id])
     await raw.command('ZADD', keys.threads, ...scores)
