@@ -11,6 +11,27 @@ const APPROVAL = 'approval:'
 /** `{when, in us}:{place}:{JSON}`: see `lib/approvals.lua`. */
 const STORED = /^\d{16}:(\d+):(.*)$/s
 
+interface StoredApproval {
+  place: number
+  approval: PendingApproval
+}
+
+export const approvalField = (toolCallId: string) => APPROVAL + toolCallId
+
+/** @throws RedisCorruptDataError */
+export function approvalFromField(
+  value: string,
+  key: string,
+  field: string
+): StoredApproval {
+  const [, place, json] = STORED.exec(value) ?? []
+  const approval = decodeJson<PendingApproval>(json, key, field)
+  if (typeof approval !== 'object' || approval === null) {
+    throw new RedisCorruptDataError(key, field, 'it is no approval')
+  }
+  return { place: Number(place), approval }
+}
+
 /** For a script: id, JSON, id, JSON. */
 export function encodeApprovals(
   approvals: readonly PendingApproval[],
@@ -32,15 +53,10 @@ export function approvalsFromFields(
   fields: ReadonlyMap<string, string>,
   key: string
 ): PendingApproval[] | undefined {
-  const found: Array<{ place: number; approval: PendingApproval }> = []
+  const found: StoredApproval[] = []
   for (const [field, value] of fields) {
     if (!field.startsWith(APPROVAL)) continue
-    const [, place, json] = STORED.exec(value) ?? []
-    const approval = decodeJson<PendingApproval>(json, key, field)
-    if (typeof approval !== 'object' || approval === null) {
-      throw new RedisCorruptDataError(key, field, 'it is no approval')
-    }
-    found.push({ place: Number(place), approval })
+    found.push(approvalFromField(value, key, field))
   }
   if (found.length === 0) return undefined
   return found

@@ -142,15 +142,21 @@ export abstract class BaseRedisAgentStorageService
     await this.#memory.save(id, scope, data)
   }
 
-  /** @throws RedisThreadNotFoundError; nothing was written. */
+  /**
+   * Makes a run of a thread that is in this storage: an agent whose threads are
+   * kept elsewhere, or nowhere, needs its runs elsewhere, too.
+   *
+   * @throws RedisThreadNotFoundError; nothing was written.
+   */
   async createRun(run: NewAgentRun): Promise<string> {
     return this.#runs.create(run)
   }
 
   /**
    * Changes the fields that are given, and `updatedAt`. `pendingApprovals`
-   * replaces what is pending. An optional field that is there and undefined is
-   * cleared. What a run is (`runId`, `threadId`, `agentName`, `resourceId`,
+   * replaces what is pending; without a `suspendReason` it brings back nothing
+   * that has been decided, since the list may have been read before. An optional
+   * field that is there and undefined is cleared. What a run is (`runId`, `threadId`, `agentName`, `resourceId`,
    * `createdAt`) stays.
    *
    * The last status stays, whichever it is: the engine takes a run that failed
@@ -167,6 +173,7 @@ export abstract class BaseRedisAgentStorageService
 
   /** @throws RedisCorruptDataError */
   async getRun(runId: string): Promise<AgentRunState | null> {
+    this.#approvals.noteRead(runId)
     return this.#runs.get(runId)
   }
 
@@ -177,9 +184,13 @@ export abstract class BaseRedisAgentStorageService
 
   /**
    * Decides an approval: takes it from what is pending and records the
-   * decision. `true` for exactly one of all callers. If a sub-agent's run waits
-   * for the same tool call as its parent's, each is decided once, the one that
-   * asked last first: the parent's.
+   * decision. `true` for exactly one of all callers.
+   *
+   * Several runs can wait under one id: a sub-agent's and its parent's, or two
+   * whose models number their calls. Each is decided once: the run that the
+   * caller read last with {@link getRun}, as the engine does; for a caller that
+   * read none, the one that asked last. What is denied for a parent is denied
+   * for its sub-agents' runs with it.
    */
   async resolveApproval(
     toolCallId: string,
@@ -188,7 +199,7 @@ export abstract class BaseRedisAgentStorageService
     return this.#approvals.resolve(toolCallId, status)
   }
 
-  /** The run that {@link resolveApproval} would decide. */
+  /** The run that asked last. */
   async findRunByToolCallId(
     toolCallId: string
   ): Promise<{ run: AgentRunState; approval: PendingApproval } | null> {

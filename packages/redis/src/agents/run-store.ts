@@ -75,7 +75,9 @@ export class AgentRunStore {
         runId,
         fields: set.length,
         cleared: clear.length,
-        replace: replace ? 1 : 0,
+        // Who suspends a run says why; who only leaves some out does not, and
+        // may have read the list before somebody decided one.
+        replace: !replace ? '' : updates.suspendReason ? 'asked' : 'left',
       },
       rest: [...set, ...clear, ...approvals],
     })

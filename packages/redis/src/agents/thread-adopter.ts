@@ -20,8 +20,22 @@ export class ThreadAdopter {
     this.#context = context
   }
 
+  /**
+   * What others changed since the last page: it has the newest times, so it ends
+   * where nothing differs any more, unless some were added or deleted below.
+   */
+  async adoptNewest(): Promise<void> {
+    await this.#adoptThreads((code) => code !== 'more')
+  }
+
   /** Every thread that is stored otherwise than the indexes say. */
-  async adoptThreads(): Promise<void> {
+  async adoptAll(): Promise<void> {
+    await this.#adoptThreads((code) => code === 'end')
+  }
+
+  async #adoptThreads(
+    isLast: (code: 'more' | 'end' | 'same') => boolean
+  ): Promise<void> {
     const { runner, keys } = this.#context
     const { threads, listed } = keys
     for (let from = 0; ; from += CHUNK) {
@@ -30,7 +44,7 @@ export class ThreadAdopter {
         args: { from, count: CHUNK },
       })
       await this.adopt([...new Set(detail)])
-      if (code === 'end') return
+      if (isLast(code)) return
     }
   }
 

@@ -64,7 +64,7 @@ export class ThreadIndex {
 
   /** Looks at all threads: for what others changed and no count shows. */
   async reindex(): Promise<void> {
-    await this.#adopter.adoptThreads()
+    await this.#adopter.adoptAll()
     for (const name of await this.agentNames()) {
       await this.#adopter.adoptAgent(name)
     }
@@ -122,7 +122,7 @@ export class ThreadIndex {
         rest: names,
       })
       if (code === 'ok') return [...detail]
-      if (code === 'unlisted') await this.#adopter.adoptThreads()
+      if (code === 'unlisted') await this.#adopter.adoptNewest()
       else await this.#adopter.adoptAgent(agentName)
       // What is still missing is half written: the next page looks again.
       adopted.add(code)

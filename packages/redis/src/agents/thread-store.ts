@@ -1,6 +1,7 @@
 import type { AgentThread } from '@pikku/core/agent'
 import {
   agentScripts,
+  RedisCorruptDataError,
   type RedisReply,
   RedisThreadExistsError,
   requiredName,
@@ -15,6 +16,9 @@ export interface NewThread {
   title?: string
   metadata?: Record<string, unknown>
 }
+
+/** What changes each time is no race, but an id that cannot be named. */
+const MOST_TRIES = 100
 
 /** Threads: one hash each, in the indexes of {@link ThreadIndex}. */
 export class ThreadStore {
@@ -61,12 +65,14 @@ export class ThreadStore {
    * the keys of all its runs. A run that is added between the read of their ids
    * and the script is seen by it, and the ids are read again. A crash leaves
    * all of the thread or none.
+   *
+   * @throws RedisCorruptDataError if its runs cannot be named.
    */
   async delete(threadId: string): Promise<boolean> {
     const { runner, keys } = this.#context
     const threadRuns = keys.threadRunsKey(threadId)
     const listing = keys.threadListingKey(threadId)
-    for (;;) {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
       const [foundRuns, foundListing] = await runner.sendAll([
         ['ZRANGE', threadRuns, '0', '-1'],
         ['HGETALL', listing],
@@ -91,6 +97,11 @@ export class ThreadStore {
       })
       if (code !== 'changed') return code === 'ok'
     }
+    throw new RedisCorruptDataError(
+      threadRuns,
+      'members',
+      'one is no run id, or runs are added faster than they can be read'
+    )
   }
 
   /** Those of the runs, too: others write no listing. */

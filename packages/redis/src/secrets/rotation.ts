@@ -18,7 +18,8 @@ const MOST_LISTED = 20
 
 /**
  * Wraps the data keys of everything that is older than the vault's own key
- * version anew. Values are not touched, nor decrypted.
+ * version anew, and sees that what is under that version opens with its key: the
+ * previous one may be taken away after it. Values are not touched, nor decrypted.
  *
  * Concurrency: each is one compare-and-set, of the data key and the version as
  * they were read. What was replaced or deleted meanwhile is left alone and
@@ -95,8 +96,10 @@ export class Rotation {
   ): Promise<boolean> {
     const { keys, runner, saltsKey } = this.#vault
     const wrapping = wrappingOf(place, read)
-    if (wrapping.version >= keys.keyVersion) return true
+    if (wrapping.version > keys.keyVersion) return true
     const rewrapped = await this.#vault.rewrap(place, wrapping)
+    // It could be unwrapped: whoever has the key alone reads it.
+    if (wrapping.version === keys.keyVersion) return true
     const { code } = await runner.run(secretScripts.rewrap, {
       keys: { holder: place.key, salts: saltsKey },
       args: {

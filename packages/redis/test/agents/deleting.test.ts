@@ -1,4 +1,4 @@
-import { RedisThreadNotFoundError } from '@pikku/redis'
+import { RedisCorruptDataError, RedisThreadNotFoundError } from '@pikku/redis'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLIENTS } from '../clients.js'
 import { AgentsHarness, approval, message } from './agents-harness.js'
@@ -90,6 +90,16 @@ describe.each(CLIENTS)('deleting threads of agents over $client', (client) => {
       expect(await harness.everything()).toEqual([])
     }
   )
+
+  test('a run that has no id is an error, not an endless try', async () => {
+    const { storage, raw, keys } = harness
+    await storage.createThread('r', { threadId: 'broken' })
+    await raw.command('ZADD', keys.threadRunsKey('broken'), '1', '')
+    await expect(storage.deleteThread('broken')).rejects.toThrow(
+      RedisCorruptDataError
+    )
+    expect(await storage.getThread('broken')).toMatchObject({ id: 'broken' })
+  })
 
   test('a thread that is made anew has nothing of the old one', async () => {
     const { storage, runs } = harness

@@ -208,6 +208,23 @@ describe.each(CLIENTS)('runs of agents over $client', (client) => {
     expect(await storage.resolveApproval('tc', 'approved')).toBe(false)
   })
 
+  test('who leaves some out of a list that is old brings none back', async () => {
+    const { storage } = harness
+    const both = [approval('a'), approval('b')]
+    const runId = await harness.createRun('t', { pendingApprovals: both })
+    const [, left] = (await get(runId)).pendingApprovals!
+    expect(await storage.resolveApproval('b', 'denied')).toBe(true)
+    await storage.updateRun(runId, { pendingApprovals: [left!] })
+    expect((await get(runId)).pendingApprovals).toBeUndefined()
+    expect(await storage.resolveApproval('b', 'approved')).toBe(false)
+    // A model may give the same id again.
+    await storage.updateRun(runId, {
+      suspendReason: 'approval',
+      pendingApprovals: [left!],
+    })
+    expect(await storage.resolveApproval('b', 'approved')).toBe(true)
+  })
+
   test('an approval of a run that somebody removed leads nobody anywhere', async () => {
     const { storage, raw, keys } = harness
     const pendingApprovals = [approval('tc')]

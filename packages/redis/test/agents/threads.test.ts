@@ -207,6 +207,31 @@ describe.each(CLIENTS)('threads of agents over $client', (client) => {
     expect(await cost()).toEqual(before)
   })
 
+  test('what somebody changed by hand is found without a look at all', async () => {
+    const { raw, keys, adapter, runs } = harness
+    const all = Array.from({ length: 6_500 }, (_, n) => `t${n}`)
+    const times = ['createdAt', '1', 'updatedAt', '1']
+    await Promise.all(
+      all.map((id) => {
+        const thread = ['id', id, 'resourceId', 'r', ...times]
+        return raw.command('HSET', keys.threadKey(id), ...thread)
+      })
+    )
+    const scores = all.flatMap((id, n) => [String(n), id])
+    await raw.command('ZADD', keys.threads, ...scores)
+    const page = { owners: ['r'], limit: 2 }
+    expect(await harness.ids(page)).toEqual(['t6499', 't6498'])
+    await raw.command('ZADD', keys.threads, '9000', 't7')
+    adapter.trips.length = 0
+    expect(await harness.ids(page)).toEqual(['t7', 't6499'])
+    // A page, two parts, three reads and a script for what changed, a page.
+    expect(adapter.trips.length).toBeLessThanOrEqual(10)
+    await raw.command('ZADD', keys.threads, '3', 't8')
+    await runs.reindex()
+    const last = await harness.ids({ ...page, offset: 6_494, limit: 10 })
+    expect(last).toEqual(['t4', 't8', 't3', 't2', 't1', 't0'])
+  })
+
   test('what is no page is refused before anything is sent', async () => {
     const { adapter, runs } = harness
     adapter.trips.length = 0

@@ -256,6 +256,19 @@ describe.each(CASES)('rotation of $kind over $over', (kind) => {
     expect(await old.read(1)).toBe('back')
   })
 
+  test('a new key under the old version is an error, and nothing is lost', async () => {
+    await fill(2)
+    const forgotten = open({ key: NEW, previousKey: OLD })
+    await forgotten.write(2, 'under the new key')
+    const rotated = forgotten.rotateKEK()
+    await expect(rotated).rejects.toBeInstanceOf(RedisRotationError)
+    await expect(rotated).rejects.toMatchObject({
+      rotated: 0,
+      failed: range(2).map((n) => ({ ...kind.entryOf(n), keyVersion: '1' })),
+    })
+    expect(await old.read(0)).toBe('value 0')
+  })
+
   test('without a previous key there is nothing to rotate from', async () => {
     for (const options of [AFTER, { ...AFTER, previousKey: '' }]) {
       const rotated = open(options).rotateKEK()

@@ -61,7 +61,7 @@ export const findUnlisted = defineScript({
   lua: [findUnlistedLua],
   keys: ['threads', 'listed'],
   args: ['from', 'count'],
-  parse: parseOutcome<'more' | 'end'>,
+  parse: parseOutcome<'more' | 'end' | 'same'>,
 })
 
 export const adoptThread = defineScript({
@@ -141,8 +141,9 @@ export const resolveApproval = defineScript({
   lua: [namesLib, approvalsLib, resolveApprovalLua],
   keys: ['run', 'approvals'],
   args: ['runId', 'toolCallId', 'status', 'member'],
+  variadic: true,
   durable: true,
-  parse: parseOutcome<'ok' | 'none'>,
+  parse: parseOutcome<'ok' | 'none' | 'decided'>,
 })
 
 export const saveScore = defineScript({

@@ -37,7 +37,7 @@ redis.call('HEXISTS', LISTING, 'owner')
 local same = redis.call('ZCOUNT', KEYS[9], created, '(' .. tonumber(created) + 1)
 
 redis.call('HSET', KEYS[8], unpack(ARGV, 6, 5 + fields))
-set_approvals(KEYS[8], KEYS[11], run_id, 6 + fields)
+set_approvals(KEYS[8], KEYS[11], run_id, 6 + fields, true)
 -- Runs of the same millisecond stay in the order in which they were made.
 redis.call('ZADD', KEYS[9], string.format('%.4f', created + math.min(same, 999) / 1000), run_id)
 if redis.call('SADD', KEYS[10], id) == 1 then

@@ -6,7 +6,9 @@
 -- ARGV[1] runId
 -- ARGV[2] fields    how many of the rest are fields and values to set
 -- ARGV[3] cleared   how many after them are fields to clear
--- ARGV[4] replace   '1' if the approvals that follow replace those there are
+-- ARGV[4] replace   'asked' if the approvals that follow, which are asked for
+--                   now, replace those there are; 'left' if they are what is
+--                   left of them; or ''
 -- ARGV    rest      field, value, ..., field, ..., call, JSON, ...
 --
 -- Returns {'ok'}; {'no-run'} if there is none: nothing was written.
@@ -26,7 +28,7 @@ redis.call('HSET', run, 'updatedAt', now_text, unpack(ARGV, 5, 4 + fields))
 if cleared > 0 then
   redis.call('HDEL', run, unpack(ARGV, 5 + fields, 4 + fields + cleared))
 end
-if ARGV[4] == '1' then
-  set_approvals(run, KEYS[2], run_id, 5 + fields + cleared)
+if ARGV[4] ~= '' then
+  set_approvals(run, KEYS[2], run_id, 5 + fields + cleared, ARGV[4] == 'asked')
 end
 return { 'ok' }

@@ -27,7 +27,9 @@ local function remove_approvals(run, approvals, run_id, keep)
 end
 
 -- In place of what was pending: ARGV from `first` on is call, JSON, call, JSON.
-local function set_approvals(run, approvals, run_id, first)
+-- Unless they are `asked` for now, what was decided meanwhile is not pending
+-- again: it is on a list that was read before.
+local function set_approvals(run, approvals, run_id, first, asked)
   local keep = {}
   for i = first, #ARGV, 2 do
     keep[ARGV[i]] = true
@@ -36,8 +38,10 @@ local function set_approvals(run, approvals, run_id, first)
   for i = first, #ARGV, 2 do
     local call, field = ARGV[i], 'approval:' .. ARGV[i]
     local value = redis.call('HGET', run, field)
-    local since = value and string.sub(value, 1, 16) or now_us
-    redis.call('HSET', run, field, since .. ':' .. (i - first) / 2 .. ':' .. ARGV[i + 1])
-    redis.call('ZADD', approvals, 0, member_of(call, since, run_id))
+    if value or asked or redis.call('HEXISTS', run, 'decision:' .. call) == 0 then
+      local since = value and string.sub(value, 1, 16) or now_us
+      redis.call('HSET', run, field, since .. ':' .. (i - first) / 2 .. ':' .. ARGV[i + 1])
+      redis.call('ZADD', approvals, 0, member_of(call, since, run_id))
+    end
   end
 end
