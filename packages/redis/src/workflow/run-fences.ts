@@ -109,6 +109,15 @@ export class RunFences {
     }
   }
 
+  /** Waits for a run, which may be the child of one that this context holds. */
+  awaiting<T>(runId: string, wait: () => Promise<T>): Promise<T> {
+    const held = [...(this.#held.getStore()?.values() ?? [])]
+    return held.reduce(
+      (inner, hold) => () => hold.awaiting(runId, inner),
+      wait
+    )()
+  }
+
   /** Waits for the writes of all contexts, whatever becomes of them. */
   async settleAll(): Promise<void> {
     await Promise.allSettled([...this.#all].map((hold) => hold.acknowledged()))
