@@ -89,6 +89,8 @@ describe.each(CLIENTS)(
         ])
       )
       const id = await engine.start('order')
+      await engine.runJob(engine.queue.take()!)
+      expect(ran).toEqual(['flaky', 'flaky'])
       await engine.drain()
       expect(await engine.run(id)).toMatchObject({ status: 'completed' })
       expect(ran).toEqual(['flaky', 'flaky'])
