@@ -180,6 +180,12 @@ export class HeldRun {
     }
   }
 
+  /** This context may do nothing more for the run. */
+  stop(error: Error): void {
+    this.stopped ??= error
+    this.#wake()
+  }
+
   /** Waits for everything; later writes are outside of the lock. */
   async close(): Promise<void> {
     this.#closed = true
@@ -191,7 +197,10 @@ export class HeldRun {
   }
 
   #tellIfAtRest(): void {
-    if (this.#isBusy()) return
+    if (!this.#isBusy()) this.#wake()
+  }
+
+  #wake(): void {
     this.#maybeAtRest.resolve()
     this.#maybeAtRest = Promise.withResolvers()
   }

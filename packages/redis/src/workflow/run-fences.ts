@@ -160,7 +160,7 @@ export class RunFences {
     for (const [runId, hold] of this.#held.getStore() ?? []) {
       // An outage is everybody's; a stale replay is one body's.
       const isOther = error instanceof StaleReplayError && error.runId !== runId
-      if (!isOther) hold.stopped ??= error
+      if (!isOther) hold.stop(error)
     }
   }
 
