@@ -46,6 +46,9 @@ export class NodeRedisAdapter implements RedisAdapter {
   #opening: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #subscriber: Promise<AnyNodeRedisClient> | undefined
+  /** The connection of its own that the subscriber is, if it is one. */
+  #duplicate: AnyNodeRedisClient | undefined
+  readonly #ended = Promise.withResolvers<never>()
   readonly #subscriptions = new Map<
     (message: string | Buffer) => void,
     string
@@ -237,14 +240,12 @@ export class NodeRedisAdapter implements RedisAdapter {
   }
 
   async #close(): Promise<void> {
-    const subscriber = await this.#subscriber?.catch(ignore)
-    if (subscriber === this.client) {
-      for (const [own, channel] of this.#subscriptions) {
-        await subscriber.unsubscribe(channel, own).catch(ignore)
-      }
-    } else if (subscriber) {
-      await destroy(subscriber)
-    }
+    this.#ended.promise.catch(ignore)
+    this.#ended.reject(
+      new RedisClosedError('The connection to Redis was closed')
+    )
+    if (this.#duplicate) await destroy(this.#duplicate)
+    else await this.#unsubscribeAll()
     this.#subscriptions.clear()
     if (!this.#owned || !this.client.isOpen) return
     await this.#opening?.catch(ignore)
@@ -256,14 +257,24 @@ export class NodeRedisAdapter implements RedisAdapter {
     )
   }
 
+  async #unsubscribeAll(): Promise<void> {
+    const { client } = this
+    const ends = [...this.#subscriptions].map(([own, channel]) =>
+      client.unsubscribe(channel, own)
+    )
+    await within(DISCONNECT_TIMEOUT_MS, Promise.allSettled(ends)).catch(ignore)
+  }
+
   /** Clusters and sentinels keep subscriptions on connections of their own. */
   async #openSubscriber(): Promise<AnyNodeRedisClient> {
     if (isNodeRedisCluster(this.client) || isNodeRedisSentinel(this.client)) {
       return this.client
     }
     const subscriber = this.client.duplicate()
+    this.#duplicate = subscriber
     subscriber.on('error', ignore)
-    await subscriber.connect()
+    // It tries for as long as nobody is there, and says nothing when destroyed.
+    await Promise.race([subscriber.connect(), this.#ended.promise])
     return subscriber
   }
 }

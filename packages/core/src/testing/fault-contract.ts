@@ -187,6 +187,21 @@ export function defineFaultContract(
       }
     })
 
+    test('close() ends while a subscription still has no connection', async () => {
+      for (const fault of ['refuse', 'stall'] as const) {
+        const other = create(proxy.url)
+        await other.open()
+        proxy[fault]()
+        const subscribed = other.subscribe(keyOf(), () => {})
+        const outcome = subscribed.catch((error: unknown) => error)
+        const startedAt = performance.now()
+        await other.close()
+        expect(performance.now() - startedAt).toBeLessThan(4_000)
+        expect(await outcome).toBeInstanceOf(RedisError)
+        proxy.pass()
+      }
+    })
+
     test('a lease survives a silence that is shorter than its time', async () => {
       const lock = new RedisLock(adapter, { ttlMs: 1_200, renewEveryMs: 200 })
       const lease = await lock.acquire(keyOf())

@@ -100,7 +100,7 @@ export abstract class BaseRedisChannelStore
     })
   }
 
-  /** Connects, and with `leaseMs` takes the lease and begins to sweep. */
+  /** Connects, and with `leaseMs` takes the lease; it sweeps after that. */
   override async init(): Promise<void> {
     await super.init()
     await this.#owner?.start()

@@ -42,8 +42,9 @@ export interface ChannelOwnerOptions {
  * renew, nor add, so it never goes on with half of its channels: the
  * application is told, and the store goes on as a new owner.
  *
- * An outage of Redis outlasts everybody's lease. Whoever finds its own run out
- * therefore sweeps only after one more lease, when the others have renewed.
+ * An outage of Redis outlasts everybody's lease. Whoever may come out of one
+ * therefore sweeps only after one more lease, when the others have renewed: a
+ * store that begins, and one that finds its own lease run out.
  *
  * Crash: of the owner, at any point: its lease runs out. Of a sweeper, between
  * any two calls: an owner that was given up is listed until all is gone.
@@ -61,10 +62,9 @@ export class ChannelOwner {
     this.#options = options
   }
 
-  /** Takes a lease, and sweeps in the background. */
+  /** Takes a lease. */
   async start(): Promise<void> {
     await this.current()
-    this.#sweep()
   }
 
   /**
@@ -137,6 +137,7 @@ export class ChannelOwner {
       // A call that comes later could bring back what was given up.
       { timeoutMs: leaseMs }
     )
+    this.#sweepsFrom = performance.now() + leaseMs
     if (this.#timer === undefined) this.#schedule()
     this.#held = { owner, channels: new Set(), lost: false }
     return this.#held

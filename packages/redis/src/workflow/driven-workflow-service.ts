@@ -3,6 +3,7 @@ import {
   type WorkflowRunWire,
 } from '@pikku/core/workflow'
 import { RedisLockLostError, RedisLockTimeoutError } from '@pikku/redis-core'
+import type { HeldRun } from './held-run.js'
 import { hasQueue, isGraph, isQueued, offerQueue } from './engine-state.js'
 import type { NamedStep } from './history-store.js'
 import { isOutage } from './outage.js'
@@ -145,16 +146,68 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
       return (await this.claimStepForExecution(runId, stepName, rpcName)) as T
     }
     return lock.withLock(keys.stepLockKey(runId, stepName), async () => {
-      try {
-        const result = await fn()
-        await fences.settle()
-        return result
-      } finally {
-        // A gate (an approval, a suspension) is 'running' until somebody opens
-        // it: nobody has it in hand.
-        fences.heldRun(runId)?.finish(stepName)
-      }
+      const result = await fn()
+      await fences.settle()
+      return result
     })
+  }
+
+  /**
+   * A step is in this context's hands from its call to its end, whatever becomes
+   * of it. Sleeps and gates are not: others may go on beside them.
+   */
+  override createWorkflowWire(
+    ...args: Parameters<PikkuWorkflowService['createWorkflowWire']>
+  ): ReturnType<PikkuWorkflowService['createWorkflowWire']> {
+    const wire = super.createWorkflowWire(...args)
+    const [, runId] = args
+    const hold = this.#context.fences.heldRun(runId)
+    if (hold === undefined) return wire
+    const step = wire.do as (...call: unknown[]) => Promise<unknown>
+    const { sleep } = wire
+    wire.do = ((...call: unknown[]) =>
+      this.#inBranch(runId, hold, () =>
+        hold.during(() => step(...call))
+      )) as typeof wire.do
+    wire.sleep = (...call) => this.#inBranch(runId, hold, () => sleep(...call))
+    return wire
+  }
+
+  /**
+   * A branch that waits for a child run or a timer does not keep the lock. If its
+   * body was left meanwhile, then the next replay goes on behind the step, and
+   * this branch never does.
+   */
+  async #inBranch<T>(
+    runId: string,
+    hold: HeldRun,
+    step: () => Promise<T>
+  ): Promise<T> {
+    // What began outside of the lock is new to every replay: handed over, it
+    // would be come upon in the same way again.
+    const wasOpen = hold.open
+    const [outcome] = await Promise.allSettled([step()])
+    if (wasOpen && hold.isLeft && (await this.#handedOver(runId))) {
+      return new Promise<T>(() => {})
+    }
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
+  }
+
+  async #handedOver(runId: string): Promise<boolean> {
+    if (!hasQueue()) return false
+    return this.resumeWorkflow(runId).then(
+      () => true,
+      () => false
+    )
+  }
+
+  protected override awaitRunEnd(
+    ...args: Parameters<PikkuWorkflowService['awaitRunEnd']>
+  ): ReturnType<PikkuWorkflowService['awaitRunEnd']> {
+    return this.#context.fences.awaiting(args[0], () =>
+      super.awaitRunEnd(...args)
+    )
   }
 
   /** Reentrant: inside a run's own lock the body just runs. */

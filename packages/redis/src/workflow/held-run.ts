@@ -49,10 +49,11 @@ export class HeldRun {
   #isFlushing = false
   #failure: unknown
   #closed = false
-  /** Names of steps whose functions run in this context. */
-  readonly #inHand = new Set<string>()
-  /** How many calls of this context wait for Redis, and how many there were. */
-  #calls = 0
+  /** Child runs that steps of this context are linked to. */
+  readonly #children = new Set<string>()
+  /** How many steps and calls of this context have not ended yet. */
+  #busy = 0
+  /** How many steps and calls there were. */
   #callsMade = 0
   #maybeAtRest = Promise.withResolvers<void>()
 
@@ -71,6 +72,11 @@ export class HeldRun {
    */
   get open(): boolean {
     return !this.#closed && this.lease.state !== 'released'
+  }
+
+  /** Whether the body ended, and not the run: others drive that now. */
+  get isLeft(): boolean {
+    return this.#closed && !this.ended && this.stopped === undefined
   }
 
   /**
@@ -116,26 +122,36 @@ export class HeldRun {
     await this.#last
   }
 
-  /** The step's function is about to run in this context. */
-  begin(stepName: string): void {
-    this.#inHand.add(stepName)
-  }
-
-  /** The step has an outcome, or waits for somebody else. */
-  finish(stepName: string): void {
-    this.#inHand.delete(stepName)
-    this.#tellIfAtRest()
-  }
-
-  /** A call of this context that reads or writes. */
+  /**
+   * A call of this context that reads or writes, or a whole step with all of its
+   * attempts. Not told by what the step records: an engine that finds no
+   * function for it records nothing.
+   */
   async during<T>(call: () => Promise<T>): Promise<T> {
-    this.#calls++
+    this.#busy++
     this.#callsMade++
     try {
       return await call()
     } finally {
-      this.#calls--
+      this.#busy--
       this.#tellIfAtRest()
+    }
+  }
+
+  /** A step of this context is in the hands of a child run. */
+  link(childRunId: string): void {
+    this.#children.add(childRunId)
+  }
+
+  /** Waits for a run. If it is a step's child, the step is at rest meanwhile. */
+  async awaiting<T>(runId: string, wait: () => Promise<T>): Promise<T> {
+    if (!this.#children.has(runId)) return wait()
+    this.#busy--
+    this.#tellIfAtRest()
+    try {
+      return await wait()
+    } finally {
+      this.#busy++
     }
   }
 
@@ -145,8 +161,9 @@ export class HeldRun {
    * whoever drives the run next would run their steps a second time. Ends early
    * when the lock is lost or Redis fails: then others have to go on.
    *
-   * A branch that pauses between two steps for something that is no step is not
-   * seen. It goes on outside of the lock.
+   * A branch that waits for a child run or a timer is at rest. One that pauses
+   * between two steps for something that is no step is not seen, and goes on
+   * outside of the lock.
    */
   async comeToRest(): Promise<void> {
     const lost = new Promise<void>((resolve) => {
@@ -163,6 +180,12 @@ export class HeldRun {
     }
   }
 
+  /** This context may do nothing more for the run. */
+  stop(error: Error): void {
+    this.stopped ??= error
+    this.#wake()
+  }
+
   /** Waits for everything; later writes are outside of the lock. */
   async close(): Promise<void> {
     this.#closed = true
@@ -170,11 +193,14 @@ export class HeldRun {
   }
 
   #isBusy(): boolean {
-    return this.#inHand.size > 0 || this.#calls > 0 || this.#isFlushing
+    return this.#busy > 0 || this.#isFlushing
   }
 
   #tellIfAtRest(): void {
-    if (this.#isBusy()) return
+    if (!this.#isBusy()) this.#wake()
+  }
+
+  #wake(): void {
     this.#maybeAtRest.resolve()
     this.#maybeAtRest = Promise.withResolvers()
   }

@@ -109,6 +109,15 @@ export class RunFences {
     }
   }
 
+  /** Waits for a run, which may be the child of one that this context holds. */
+  awaiting<T>(runId: string, wait: () => Promise<T>): Promise<T> {
+    const held = [...(this.#held.getStore()?.values() ?? [])]
+    return held.reduce(
+      (inner, hold) => () => hold.awaiting(runId, inner),
+      wait
+    )()
+  }
+
   /** Waits for the writes of all contexts, whatever becomes of them. */
   async settleAll(): Promise<void> {
     await Promise.allSettled([...this.#all].map((hold) => hold.acknowledged()))
@@ -151,7 +160,7 @@ export class RunFences {
     for (const [runId, hold] of this.#held.getStore() ?? []) {
       // An outage is everybody's; a stale replay is one body's.
       const isOther = error instanceof StaleReplayError && error.runId !== runId
-      if (!isOther) hold.stopped ??= error
+      if (!isOther) hold.stop(error)
     }
   }
 

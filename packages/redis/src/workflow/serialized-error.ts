@@ -6,13 +6,13 @@ export type SerializedError = NonNullable<WorkflowRun['error']>
 /** What is kept of an error: message, stack, code and name. */
 export function serializeError(error: unknown): SerializedError {
   if (!(error instanceof Error) && !isErrorLike(error)) {
-    return { message: String(error), name: 'Error' }
+    return { message: textOf(error), name: 'Error' }
   }
   const { name, message, stack, code, expected } = error as Partial<
     Record<'name' | 'message' | 'stack' | 'code' | 'expected', unknown>
   >
   return {
-    message: String(message),
+    message: textOf(message),
     ...(typeof stack === 'string' && { stack }),
     // A code of a system error may be a number.
     ...((typeof code === 'string' || typeof code === 'number') && {
@@ -50,6 +50,15 @@ export function clipError(
   const clipped: SerializedError = { ...error, message: take(error.message) }
   if (error.stack !== undefined) clipped.stack = take(error.stack)
   return clipped
+}
+
+/** Anything can be thrown, also what has no text: an object of no prototype. */
+function textOf(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return typeof value
+  }
 }
 
 function isErrorLike(value: unknown): boolean {

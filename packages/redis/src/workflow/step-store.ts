@@ -92,14 +92,12 @@ export class StepStore {
   }
 
   async start(stepId: string): Promise<void> {
-    const { leases, keys, fences } = this.#context
+    const { leases } = this.#context
     const { leaseMs } = leases
     const { code, detail } = await this.#write(transitions.startStep, {
       stepId,
       leaseMs,
     })
-    const { runId, stepName } = keys.parseStepId(stepId)
-    fences.heldRun(runId)?.begin(stepName)
     if (code === 'ok') leases.hold(stepId, Number(detail[0]))
     else if (detail[0] === 'succeeded') this.#late(stepId, 'running')
   }
@@ -120,9 +118,9 @@ export class StepStore {
   }
 
   async fail(stepId: string, error: unknown): Promise<void> {
+    const attempt = this.#end(stepId)
     const what = `The error of step '${stepId}'`
     const text = this.#context.encodeError(serializeError(error), what)
-    const attempt = this.#end(stepId)
     const { code, detail } = await this.#write(transitions.failStep, {
       stepId,
       error: text,
@@ -135,6 +133,8 @@ export class StepStore {
   async linkChildRun(stepId: string, childRunId: string): Promise<void> {
     // From here on the step is in the hands of the child.
     const attempt = this.#end(stepId)
+    const { fences, keys } = this.#context
+    fences.heldRun(keys.parseStepId(stepId).runId)?.link(childRunId)
     await this.#write(transitions.linkChildRun, {
       stepId,
       childRunId,
@@ -151,7 +151,7 @@ export class StepStore {
     stepId: string,
     status: 'pending' | 'running'
   ): Promise<StepState> {
-    const { keys, leases, fences } = this.#context
+    const { keys, leases } = this.#context
     const { leaseMs } = leases
     const { runId, stepName } = keys.parseStepId(stepId)
     const outcome = await this.#write(transitions.retryStep, {
@@ -164,10 +164,7 @@ export class StepStore {
       throw new RedisStepConflictError(runId, stepName, kept, attempt)
     }
     const step = this.#state(outcome, runId, stepName)
-    if (status === 'running') {
-      fences.heldRun(runId)?.begin(stepName)
-      leases.hold(stepId, step.attemptCount)
-    }
+    if (status === 'running') leases.hold(stepId, step.attemptCount)
     return step
   }
 
@@ -261,11 +258,10 @@ export class StepStore {
 
   /** The caller's attempt is over; which one, if the caller is its worker. */
   #end(stepId: string): number | undefined {
-    const { claims, fences, keys, leases } = this.#context
+    const { claims, keys, leases } = this.#context
     const { runId, stepName } = keys.parseStepId(stepId)
     const attempt = claims.of(runId, stepName)?.attempt
     leases.drop(stepId, attempt)
-    fences.heldRun(runId)?.finish(stepName)
     return attempt
   }
 

@@ -126,11 +126,11 @@ describe.each(CLIENTS)(
       expect(warnings).toEqual([])
     })
 
-    test('a store that starts removes what a dead one left', async () => {
+    test('a store removes what a dead one left', async () => {
       const dead = await open({ leaseMs: LONG_MS })
       for (let i = 0; i < 250; i++) await addListening(dead, `c${i}`)
       const owner = await letExpire()
-      const alive = await open({ leaseMs: LONG_MS })
+      const alive = await open({ leaseMs: SHORT_MS })
       await addListening(alive, 'alive')
       await until(async () => !(await owners()).has(owner))
       expect(await hub.getChannelIdsForTopic('t')).toEqual(['alive'])
@@ -158,7 +158,7 @@ describe.each(CLIENTS)(
         await raw.command('ZADD', keys.owners, '1', owner)
       }
       await Promise.all(
-        Array.from({ length: 5 }, () => open({ leaseMs: LONG_MS }))
+        Array.from({ length: 5 }, () => open({ leaseMs: SHORT_MS }))
       )
       await until(async () => {
         const left = await owners()
@@ -174,6 +174,18 @@ describe.each(CLIENTS)(
       const store = await open({ leaseMs: 600, onChannelsLost })
       await addListening(store, 'c')
       const owner = await letExpire()
+      await until(async () => (await owners()).get(owner)! > 1)
+      expect(await hub.getChannelIdsForTopic('t')).toEqual(['c'])
+      expect(onChannelsLost).not.toHaveBeenCalled()
+    })
+
+    test('a store that begins leaves the others time to renew', async () => {
+      const onChannelsLost = vi.fn<(ids: string[]) => void>()
+      const store = await open({ leaseMs: 900, onChannelsLost })
+      await addListening(store, 'c')
+      // As after an outage, from which this one comes back first.
+      const owner = await letExpire()
+      await open({ leaseMs: 900 })
       await until(async () => (await owners()).get(owner)! > 1)
       expect(await hub.getChannelIdsForTopic('t')).toEqual(['c'])
       expect(onChannelsLost).not.toHaveBeenCalled()
@@ -201,7 +213,9 @@ describe.each(CLIENTS)(
       await addListening(store, 'closed')
       await store.removeChannels(['closed'])
       const owner = await letExpire()
-      await open({ leaseMs: LONG_MS })
+      // Another store's sweep, before this one can renew.
+      await raw.command('ZADD', keys.owners, '0', owner)
+      await open({ leaseMs: SHORT_MS })
       await until(async () => onChannelsLost.mock.calls.length > 0)
       expect(onChannelsLost.mock.calls).toEqual([[['a', 'b']]])
       await until(async () => !(await owners()).has(owner))
@@ -221,7 +235,7 @@ describe.each(CLIENTS)(
       const store = await open({ leaseMs: LONG_MS, onChannelsLost })
       await addListening(store, 'a')
       const owner = await letExpire()
-      const sweeper = await open({ leaseMs: LONG_MS })
+      const sweeper = await open({ leaseMs: SHORT_MS })
       await until(async () => !(await owners()).has(owner))
       await Promise.all([addListening(store, 'b'), addListening(store, 'c')])
       expect(onChannelsLost.mock.calls).toEqual([[['a']]])
@@ -240,7 +254,7 @@ describe.each(CLIENTS)(
       const owner = await letExpire()
       const lone = await open({})
       await lone.addChannel({ channelId: 'moved', channelName: 'chat' })
-      await open({ leaseMs: LONG_MS })
+      await open({ leaseMs: SHORT_MS })
       await until(async () => !(await owners()).has(owner))
       expect(await hub.getChannelIdsForTopic('t')).toEqual(['moved'])
       expect(await lone.getChannel('moved')).toMatchObject({
@@ -255,7 +269,7 @@ describe.each(CLIENTS)(
       await raw.command('DEL', key)
       await raw.command('HSET', key, 'channelId', 'anew', 'channelName', 'chat')
       const owner = await letExpire()
-      await open({ leaseMs: LONG_MS })
+      await open({ leaseMs: SHORT_MS })
       await until(async () => !(await owners()).has(owner))
       expect(await hub.getChannelIdsForTopic('t')).toEqual(['anew'])
       expect(await raw.command('EXISTS', keys.ownedChannels)).toBe(0)
