@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
 
 const SETUP = '@pikku/redis-testing'
@@ -22,6 +23,8 @@ const EVERYWHERE = [
  */
 export default defineConfig({
   test: {
+    // Most tests wait for a server or a process: one more than vitest takes.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 20_000,
     hookTimeout: 60_000,
     projects: [
