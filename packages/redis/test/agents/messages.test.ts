@@ -7,6 +7,7 @@ import {
 } from '@pikku/redis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENTS, connectionOf } from '../clients.js'
+import { expectRefused } from '../refused.js'
 import { AgentsHarness, message } from './agents-harness.js'
 
 describe.each(CLIENTS)('messages of agents over $client', (client) => {
@@ -132,9 +133,7 @@ describe.each(CLIENTS)('messages of agents over $client', (client) => {
       storage.saveWorkingMemory('none', 'thread', {}),
       harness.createRun('none'),
     ]
-    for (const call of refused) {
-      await expect(call).rejects.toBeInstanceOf(RedisThreadNotFoundError)
-    }
+    await expectRefused(refused.map((call) => [call, RedisThreadNotFoundError]))
     expect(await harness.everything()).toEqual(before)
   })
 

@@ -6,6 +6,7 @@ import {
 } from '@pikku/redis'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENTS, connectionOf } from '../clients.js'
+import { expectRefused } from '../refused.js'
 import { AgentsHarness, approval } from './agents-harness.js'
 
 const CALLERS = 30
@@ -294,9 +295,7 @@ describe.each(CLIENTS)('runs of agents over $client', (client) => {
       harness.createRun('t', { agentName: '' }),
       harness.createRun('t', { createdAt: 'now' as never }),
     ]
-    for (const call of bad) {
-      await expect(call).rejects.toBeInstanceOf(RedisArgumentError)
-    }
+    await expectRefused(bad.map((call) => [call, RedisArgumentError]))
   })
 
   test('broken data is an error that names the key and the field', async () => {

@@ -21,6 +21,7 @@ import {
   test,
 } from 'vitest'
 import { CLIENTS, connectionOf, openRaw, testPrefix } from '../clients.js'
+import { expectRefused } from '../refused.js'
 import { CountedAdapter } from '../workflow/counted-adapter.js'
 import { AFTER, BEFORE, HOSTILE, OTHER } from './keys.js'
 
@@ -159,7 +160,7 @@ describe.each(CLIENTS)('RedisCredentialService over $client', (client) => {
   })
 
   test('bad input is refused before anything is sent', async () => {
-    const refused: Array<[Promise<unknown>, unknown]> = [
+    await expectRefused([
       [service.set('', 1), RedisArgumentError],
       [service.set('n', 1, ''), RedisArgumentError],
       [service.set('n', 1, null as never), RedisArgumentError],
@@ -172,17 +173,16 @@ describe.each(CLIENTS)('RedisCredentialService over $client', (client) => {
       [service.getAll(''), RedisArgumentError],
       [service.getAll(undefined as never), RedisArgumentError],
       [service.getUsersWithCredential(''), RedisArgumentError],
-    ]
-    for (const [call, error] of refused) {
-      await expect(call).rejects.toBeInstanceOf(error)
-    }
+    ])
     expect(await raw.command('EXISTS', keys.saltsKey())).toBe(0)
   })
 
   test('an error names the credential, its user and the version', async () => {
     await service.set('n', 1, 'u')
     const wrong = open({ key: OTHER })
-    for (const read of [wrong.get('n', 'u'), wrong.getAll('u')]) {
+    const reads = [() => wrong.get('n', 'u'), () => wrong.getAll('u')]
+    for (const start of reads) {
+      const read = start()
       await expect(read).rejects.toBeInstanceOf(RedisDecryptionError)
       await expect(read).rejects.toThrow('"n" of user "u" (key_version 1)')
       await expect(read).rejects.toMatchObject({
