@@ -16,6 +16,12 @@ const MOST_TRIES = 50
 /** How many an error's message lists; its `failed` has all. */
 const MOST_LISTED = 20
 
+/** What could not be wrapped anew; without an error, it changed all the time. */
+interface Failure {
+  readonly entry: EncryptedEntry
+  readonly error: unknown
+}
+
 /**
  * Wraps the data keys of everything that is older than the vault's own key
  * version anew, and sees that what is under that version opens with its key: the
@@ -57,27 +63,37 @@ export class Rotation {
         const ends = await Promise.allSettled(
           page.slice(i, i + AT_ONCE).map((place) => this.#rotate(place))
         )
-        for (const end of ends) if (end.status === 'rejected') throw end.reason
+        for (const end of ends) {
+          if (end.status === 'rejected') throw end.reason
+          if (end.value) this.#note(end.value)
+        }
       }
     }
     if (this.#failed.length > 0) throw this.#incomplete()
     return this.#rotated
   }
 
-  async #rotate(place: Place): Promise<void> {
+  /** In the order of the pages, whichever was known first. */
+  #note({ entry, error }: Failure): void {
+    this.#failed.push(entry)
+    this.#firstError ??= error
+  }
+
+  async #rotate(place: Place): Promise<Failure | undefined> {
     let keyVersion = ''
+    let problem: unknown
     try {
       for (let tries = 0; tries < MOST_TRIES; tries++) {
         const read = await this.#read(place)
-        if (read.every((text) => text === undefined)) return
+        if (read.every((text) => text === undefined)) return undefined
         keyVersion = read[1] ?? ''
-        if (await this.#rewrapped(place, read)) return
+        if (await this.#rewrapped(place, read)) return undefined
       }
     } catch (error) {
       if (!isOfOneEntry(error)) throw error
-      this.#firstError ??= error
+      problem = error
     }
-    this.#failed.push(entryOf(place, keyVersion))
+    return { entry: entryOf(place, keyVersion), error: problem }
   }
 
   async #read({
