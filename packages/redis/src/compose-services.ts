@@ -5,7 +5,7 @@ import {
   shareAdapter,
 } from '@pikku/redis-core'
 import type { DeploymentServiceConfig } from '@pikku/core/services'
-import type { RedisAgentServiceOptions } from './agents/agent-context.js'
+import type { RedisAgentServiceOptions } from './agents/redis-agent-service.js'
 import type { RedisChannelStoreOptions } from './channels/base-channel-store.js'
 import { commonOf, refuseUnknown } from './common/service-options.js'
 import type { RedisDeploymentServiceOptions } from './deployments/deployment-options.js'
@@ -43,6 +43,15 @@ const KNOWN: Record<keyof RedisServicesOptions, true> = {
   deployments: true,
   agents: true,
 }
+
+const FAMILIES = [
+  'workflows',
+  'channels',
+  'sessions',
+  'secrets',
+  'deployments',
+  'agents',
+] as const
 
 interface Service {
   init(): Promise<void>
@@ -143,21 +152,17 @@ function makeServices(
   classes: ServiceClasses
 ): Record<string, Service> {
   refuseUnknown(options, KNOWN)
-  const { workflows, channels, sessions, secrets, deployments, agents } =
-    options
-  const common = commonOf(options)
-  const { heartbeatInterval, heartbeatTtl, ...deploymentOptions } =
-    deployments ?? {}
+  for (const family of FAMILIES) checkObject(family, options[family])
+  const { workflows, channels, sessions, secrets, agents } = options
+  const { heartbeatInterval, heartbeatTtl, ...deployments } =
+    options.deployments ?? {}
   const config: DeploymentServiceConfig = {
     ...(heartbeatInterval !== undefined && { heartbeatInterval }),
     ...(heartbeatTtl !== undefined && { heartbeatTtl }),
   }
-  const withCommon = <Own extends object>(own: Own | undefined) => {
-    if (own !== undefined && (typeof own !== 'object' || own === null)) {
-      throw new RedisOptionsError('The options of a family must be an object')
-    }
-    return { ...common, ...own } as Own
-  }
+  const common = commonOf(options)
+  const withCommon = <Own extends object>(own?: Own) =>
+    ({ ...common, ...own }) as Own
   const agentStorage = new classes.RedisAgentStorageService(
     adapter,
     withCommon(agents)
@@ -188,7 +193,7 @@ function makeServices(
     deploymentService: new classes.RedisDeploymentService(
       config,
       adapter,
-      withCommon(deploymentOptions)
+      withCommon(deployments)
     ),
     agentRunService: new classes.RedisAgentRunService(
       adapter,
@@ -197,4 +202,11 @@ function makeServices(
     agentStorage,
     agentRunState: agentStorage,
   }
+}
+
+/** @throws RedisOptionsError that names the family. */
+function checkObject(name: string, options: unknown): void {
+  if (options === undefined) return
+  if (typeof options === 'object' && options && !Array.isArray(options)) return
+  throw new RedisOptionsError(`${name} must be an object of options`)
 }

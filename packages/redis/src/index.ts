@@ -6,7 +6,7 @@ import type {
 } from '@pikku/core/services'
 import { isRedisAdapter, shareAdapter } from '@pikku/redis-core'
 import { IoRedisAdapter, type IoRedisConnection } from '@pikku/redis-ioredis'
-import type { RedisAgentServiceOptions } from './agents/agent-context.js'
+import type { RedisAgentServiceOptions } from './agents/redis-agent-service.js'
 import { BaseRedisAgentRunService } from './agents/base-agent-run-service.js'
 import { BaseRedisAgentStorageService } from './agents/base-agent-storage-service.js'
 import {

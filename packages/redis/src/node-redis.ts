@@ -9,7 +9,7 @@ import {
   NodeRedisAdapter,
   type NodeRedisConnection,
 } from '@pikku/redis-node-redis'
-import type { RedisAgentServiceOptions } from './agents/agent-context.js'
+import type { RedisAgentServiceOptions } from './agents/redis-agent-service.js'
 import { BaseRedisAgentRunService } from './agents/base-agent-run-service.js'
 import { BaseRedisAgentStorageService } from './agents/base-agent-storage-service.js'
 import {

@@ -50,18 +50,15 @@ export type {
   MigrationOptions,
   MigrationProgress,
 } from './workflow/migration.js'
-export type {
-  DeploymentLogger,
-  RedisDeploymentServiceOptions,
-} from './deployments/deployment-options.js'
+export type { RedisDeploymentServiceOptions } from './deployments/deployment-options.js'
 export type { RedisSessionStoreOptions } from './sessions/base-session-store.js'
 export type { RedisChannelStoreOptions } from './channels/base-channel-store.js'
 export type { RedisEventHubStoreOptions } from './channels/base-event-hub-store.js'
-export type { WarningLogger } from './common/warning-logger.js'
+export type { ServiceLogger } from './common/service-logger.js'
 export type { RedisCredentialServiceOptions } from './secrets/base-credential-service.js'
 export type { RedisSecretServiceOptions } from './secrets/base-secret-service.js'
 export type { SecretMigrationProgress } from './secrets/secret-migration.js'
 // As 0.12 exports them.
 export type { WorkflowRunService } from '@pikku/core/workflow'
 export type { AgentRunRow, AgentRunService } from '@pikku/core/agent'
-export type { RedisAgentServiceOptions } from './agents/agent-context.js'
+export type { RedisAgentServiceOptions } from './agents/redis-agent-service.js'

@@ -34,6 +34,11 @@ export function oneSlotPrefix(
   return `{${start}}`
 }
 
+/** A glob that finds this text and no other, for `SCAN`. */
+export function globOf(text: string): string {
+  return text.replaceAll(/[*?[\]\\^-]/g, '\\$&')
+}
+
 /**
  * The last part of a key: it may hold any character.
  *

@@ -1,5 +1,5 @@
 import { RedisArgumentError, RedisOptionsError } from '../errors.js'
-import { checkedPrefix, name, part } from './key-parts.js'
+import { checkedPrefix, globOf, name, part } from './key-parts.js'
 
 export interface KeySchemaOptions {
   /**
@@ -144,7 +144,7 @@ export class KeySchema {
 
   /** A glob for SCAN that finds the runs, or the steps, of an unpartitioned prefix. */
   scanPattern(kind: 'run' | 'step'): string {
-    return `${this.prefix.replaceAll(/[*?[\]\\^-]/g, '\\$&')}:${kind}:*`
+    return `${globOf(this.prefix)}:${kind}:*`
   }
 
   /** What a key found by {@link scanPattern} is of. */

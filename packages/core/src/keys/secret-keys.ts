@@ -1,5 +1,5 @@
 import type { RedisAdapter } from '../adapter.js'
-import { name, oneSlotPrefix } from './key-parts.js'
+import { globOf, name, oneSlotPrefix } from './key-parts.js'
 
 /**
  * `{prefix}:secret:{name}` and `{prefix}:kek-salt`, as 0.12 has them, and
@@ -30,7 +30,7 @@ export class SecretKeys {
 
   /** A pattern that finds every secret's key, for `SCAN`. */
   scanPattern(): string {
-    return `${this.prefix.replaceAll(/[*?[\]\\^-]/g, '\\$&')}:secret:*`
+    return `${globOf(this.prefix)}:secret:*`
   }
 
   /** The name of a key that was found by {@link scanPattern}. */

@@ -1,22 +1,8 @@
 import {
-  AgentKeys,
+  type AgentKeys,
   RedisArgumentError,
-  type RedisAdapter,
   type ScriptRunner,
 } from '@pikku/redis-core'
-import {
-  resolveServiceOptions,
-  type ServiceOptions,
-} from '../common/service-options.js'
-
-export interface RedisAgentServiceOptions extends ServiceOptions {
-  /**
-   * The start of every key. Workflows have keys of the same names: give them
-   * another one.
-   * @default 'ai'
-   */
-  keyPrefix?: string
-}
 
 /** What the stores of agents share. */
 export interface AgentContext {
@@ -24,21 +10,6 @@ export interface AgentContext {
   readonly keys: AgentKeys
   /** A value as JSON within the size limit. */
   readonly encode: (value: unknown, what: string) => string
-}
-
-/** @throws RedisOptionsError that names the option. */
-export function resolveAgentOptions(
-  given: RedisAgentServiceOptions | string | undefined
-): RedisAgentServiceOptions {
-  return resolveServiceOptions<RedisAgentServiceOptions>(given, {})
-}
-
-/** @throws RedisOptionsError for a prefix that is none. */
-export function agentKeys(
-  { keyPrefix = 'ai' }: RedisAgentServiceOptions,
-  { topology }: RedisAdapter
-): AgentKeys {
-  return new AgentKeys(keyPrefix, topology)
 }
 
 /**

@@ -5,13 +5,11 @@ import type {
   AgentThread,
 } from '@pikku/core/agent'
 import type { RedisAdapter } from '@pikku/redis-core'
-import { RedisService } from '../common/redis-service.js'
-import {
-  agentKeys,
-  type RedisAgentServiceOptions,
-  resolveAgentOptions,
-} from './agent-context.js'
 import { MessageStore } from './message-store.js'
+import {
+  RedisAgentService,
+  type RedisAgentServiceOptions,
+} from './redis-agent-service.js'
 import { AgentRunStore } from './run-store.js'
 import { type ListThreadsOptions, ThreadIndex } from './thread-index.js'
 import { ThreadStore } from './thread-store.js'
@@ -29,7 +27,7 @@ import { ThreadStore } from './thread-store.js'
  * of others adopted into the indexes, one by one; that goes on at the next page.
  */
 export abstract class BaseRedisAgentRunService
-  extends RedisService
+  extends RedisAgentService
   implements AgentRunService
 {
   readonly #threads: ThreadStore
@@ -41,13 +39,8 @@ export abstract class BaseRedisAgentRunService
     adapter: RedisAdapter,
     given?: RedisAgentServiceOptions | string
   ) {
-    const options = resolveAgentOptions(given)
-    super(adapter, options)
-    const context = {
-      runner: this.runner,
-      keys: agentKeys(options, adapter),
-      encode: this.encode.bind(this),
-    }
+    super(adapter, given)
+    const { context } = this
     this.#threads = new ThreadStore(context)
     this.#index = new ThreadIndex(context)
     this.#messages = new MessageStore(context)

@@ -9,15 +9,13 @@ import type {
   AgentStorageService,
 } from '@pikku/core/services'
 import { type RedisAdapter, RedisThreadNotFoundError } from '@pikku/redis-core'
-import { RedisService } from '../common/redis-service.js'
-import {
-  agentKeys,
-  type RedisAgentServiceOptions,
-  resolveAgentOptions,
-} from './agent-context.js'
 import { ApprovalStore } from './approval-store.js'
 import { type MemoryScope, MemoryStore } from './memory-store.js'
 import { type GetMessagesOptions, MessageStore } from './message-store.js'
+import {
+  RedisAgentService,
+  type RedisAgentServiceOptions,
+} from './redis-agent-service.js'
 import { AgentRunStore, type NewAgentRun } from './run-store.js'
 import { type AgentRunScore, type NewScore, ScoreStore } from './score-store.js'
 import { ThreadIndex } from './thread-index.js'
@@ -37,7 +35,7 @@ import { type NewThread, ThreadStore } from './thread-store.js'
  * `resolveApproval` read before their script, which checks what they read.
  */
 export abstract class BaseRedisAgentStorageService
-  extends RedisService
+  extends RedisAgentService
   implements AgentStorageService, AgentRunStateService
 {
   readonly #threads: ThreadStore
@@ -52,13 +50,8 @@ export abstract class BaseRedisAgentStorageService
     adapter: RedisAdapter,
     given?: RedisAgentServiceOptions | string
   ) {
-    const options = resolveAgentOptions(given)
-    super(adapter, options)
-    const context = {
-      runner: this.runner,
-      keys: agentKeys(options, adapter),
-      encode: this.encode.bind(this),
-    }
+    super(adapter, given)
+    const { context } = this
     this.#threads = new ThreadStore(context)
     this.#index = new ThreadIndex(context)
     this.#messages = new MessageStore(context)
@@ -156,8 +149,8 @@ export abstract class BaseRedisAgentStorageService
    * Changes the fields that are given, and `updatedAt`. `pendingApprovals`
    * replaces what is pending; without a `suspendReason` it brings back nothing
    * that has been decided, since the list may have been read before. An optional
-   * field that is there and undefined is cleared. What a run is (`runId`, `threadId`, `agentName`, `resourceId`,
-   * `createdAt`) stays.
+   * field that is there and undefined is cleared. What a run is (`runId`,
+   * `threadId`, `agentName`, `resourceId`, `createdAt`) stays.
    *
    * The last status stays, whichever it is: the engine takes a run that failed
    * up again when a further approval comes. A run that does not exist is left

@@ -75,7 +75,7 @@ export class ThreadIndex {
     const { runner, keys } = this.#context
     // Nobody's page: it only makes sure that all threads are in the indexes.
     await this.#ids({ ...NOBODYS, filter: 'owners', names: [] })
-    const [reply] = await runner.sendAll([['HKEYS', keys.agents]])
+    const reply = await runner.send('HKEYS', keys.agents)
     const names = Array.isArray(reply) ? reply.map(String) : []
     // 0.12 takes threads from a set without counting them.
     const sizes = await runner.sendAll(

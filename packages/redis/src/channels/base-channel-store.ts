@@ -11,11 +11,11 @@ import {
 } from '@pikku/redis-core'
 import { decodeJson } from '../common/json.js'
 import { RedisService } from '../common/redis-service.js'
+import { resolveLogger, type ServiceLogger } from '../common/service-logger.js'
 import {
   resolveServiceOptions,
   type ServiceOptions,
 } from '../common/service-options.js'
-import { resolveLogger, type WarningLogger } from '../common/warning-logger.js'
 import { ChannelOwner } from './channel-owner.js'
 import { ChannelRemover } from './channel-remover.js'
 
@@ -44,7 +44,7 @@ export interface RedisChannelStoreOptions extends ServiceOptions {
    * Told what fails in the background: renewals and sweeps.
    * @default console
    */
-  logger?: WarningLogger
+  logger?: ServiceLogger
 }
 
 const LONGEST_LEASE_MS = 24 * 60 * 60 * 1000

@@ -6,7 +6,7 @@ import {
   type ScriptRunner,
   within,
 } from '@pikku/redis-core'
-import type { WarningLogger } from '../common/warning-logger.js'
+import { log, type ServiceLogger } from '../common/service-logger.js'
 import type { ChannelRemover } from './channel-remover.js'
 
 /** For how long `close()` waits for channels to be removed, in ms. */
@@ -27,7 +27,7 @@ export interface ChannelOwnerOptions {
   keys: ChannelKeys
   remover: ChannelRemover
   leaseMs: number
-  logger: WarningLogger
+  logger: ServiceLogger
   onChannelsLost: (channelIds: string[]) => void
 }
 
@@ -241,6 +241,6 @@ export class ChannelOwner {
   #warn(what: string, error?: unknown): void {
     const { keys, logger } = this.#options
     const why = error instanceof Error ? `: ${error.message}` : ''
-    logger.warn(`Channels of '${keys.prefix}': ${what}${why}`)
+    log(logger, 'warn', `Channels of '${keys.prefix}': ${what}${why}`)
   }
 }

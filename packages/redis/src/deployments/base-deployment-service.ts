@@ -17,13 +17,14 @@ import {
 } from '@pikku/redis-core'
 import { encodeJson } from '../common/json.js'
 import { RedisService } from '../common/redis-service.js'
+import { log } from '../common/service-logger.js'
 import { checkedDeployment, checkFunctionName } from './deployment.js'
 import {
   type DeploymentSettings,
   type RedisDeploymentServiceOptions,
   resolveDeploymentOptions,
 } from './deployment-options.js'
-import { Heartbeat, log } from './heartbeat.js'
+import { Heartbeat } from './heartbeat.js'
 import { LiveDeployments } from './live-deployments.js'
 import { Registration } from './registration.js'
 import { callRemote, type RemoteCall } from './remote-call.js'

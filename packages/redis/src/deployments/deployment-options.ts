@@ -4,18 +4,12 @@ import type {
   SecretService,
 } from '@pikku/core/services'
 import { RedisOptionsError, wholeNumber } from '@pikku/redis-core'
+import { resolveLogger, type ServiceLogger } from '../common/service-logger.js'
 import {
   refuseUnknown,
   resolveServiceOptions,
   type ServiceOptions,
 } from '../common/service-options.js'
-
-/** Where a deployment says what becomes of its registration. */
-export interface DeploymentLogger {
-  warn(message: string): void
-  /** For good news; without it they are warnings, too. */
-  info?(message: string): void
-}
 
 export interface RedisDeploymentServiceOptions extends ServiceOptions {
   /**
@@ -32,7 +26,7 @@ export interface RedisDeploymentServiceOptions extends ServiceOptions {
    * be again.
    * @default console
    */
-  logger?: DeploymentLogger
+  logger?: ServiceLogger
   /**
    * How long `invoke` waits for the answer of a function, in ms.
    * @default as long as `fetch` does
@@ -44,7 +38,7 @@ export interface RedisDeploymentServiceOptions extends ServiceOptions {
 export interface DeploymentSettings extends RedisDeploymentServiceOptions {
   readonly heartbeatInterval: number
   readonly heartbeatTtl: number
-  readonly logger: DeploymentLogger
+  readonly logger: ServiceLogger
 }
 
 /** @throws RedisOptionsError that names the option. */
@@ -65,11 +59,10 @@ export function resolveDeploymentOptions(
     ...resolveHeartbeat(config ?? {}),
     jwt: oneOf('jwt', options.jwt, jwt),
     secrets: oneOf('secrets', options.secrets, secrets),
-    logger: options.logger ?? console,
+    logger: resolveLogger(options.logger),
   }
   checkMethod('jwt', settings.jwt, 'encode')
   checkMethod('secrets', settings.secrets, 'getSecret')
-  checkMethod('logger', settings.logger, 'warn')
   if (options.invokeTimeoutMs !== undefined) {
     wholeNumber('invokeTimeoutMs', options.invokeTimeoutMs, 1)
   }

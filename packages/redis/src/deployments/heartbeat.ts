@@ -1,11 +1,11 @@
 import { RedisClosedError } from '@pikku/redis-core'
-import type { DeploymentLogger } from './deployment-options.js'
+import { log, type ServiceLogger } from '../common/service-logger.js'
 import type { Registration } from './registration.js'
 
 export interface HeartbeatSettings {
   readonly heartbeatInterval: number
   readonly heartbeatTtl: number
-  readonly logger: DeploymentLogger
+  readonly logger: ServiceLogger
 }
 
 /**
@@ -88,18 +88,3 @@ export class Heartbeat {
 }
 
 type Says = [level: 'info' | 'warn', what: string]
-
-/** A line in a log is never a reason to fail. */
-export function log(
-  logger: DeploymentLogger,
-  level: 'info' | 'warn',
-  message: string
-): void {
-  const line = `[pikku-redis] ${message}`
-  try {
-    if (level === 'info' && logger.info) logger.info(line)
-    else logger.warn(line)
-  } catch {
-    // The application's logger failed.
-  }
-}

@@ -103,6 +103,27 @@ describe.each(CLIENTS)(
       expect(await hub.getChannelIdsForTopic('t')).toEqual(['c'])
     })
 
+    test('a logger that fails ends no renewals', async () => {
+      let lines = 0
+      const warn = () => {
+        lines++
+        throw new Error('the disk is full')
+      }
+      const lost: string[][] = []
+      const store = await open({
+        leaseMs: SHORT_MS,
+        logger: { warn },
+        onChannelsLost: (ids) => void lost.push(ids),
+      })
+      await addListening(store, 'c')
+      await raw.command('SET', keys.owners, 'no index')
+      await until(async () => lines > 0)
+      await raw.command('DEL', keys.owners)
+      await until(async () => lost.length === 1)
+      expect(lost).toEqual([['c']])
+      await until(async () => (await owners()).size === 1)
+    })
+
     test('it is renewed while the store is open', async () => {
       const store = await open({ leaseMs: SHORT_MS })
       await addListening(store, 'c')

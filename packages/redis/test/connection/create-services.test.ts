@@ -159,7 +159,11 @@ describe.each(CLIENTS)('createRedisServices over $client', (client) => {
   test('bad options are named before anything is sent', () => {
     const bad: Array<[object, RegExp]> = [
       [{ session: {} }, /'session' is not an option: there are .*sessions/],
-      [{ sessions: 7 }, /must be an object/],
+      [{ sessions: 7 }, /sessions must be an object/],
+      [{ deployments: 7 }, /deployments must be an object/],
+      [{ agents: [] }, /agents must be an object/],
+      [{ secrets: '' }, /secrets must be an object/],
+      [{ workflows: null }, /workflows must be an object/],
       [{ secrets: {} }, /key/],
       [{ deployments: { heartbeat: 1 } }, /heartbeat/],
       [{ agents: { prefix: 'x' } }, /'prefix' is not an option/],

@@ -12,8 +12,9 @@
 -- ARGV    rest         the names of those topics, in the same order
 --
 -- Returns {'ok'}, also where there is none; {'kept'}, if the channel was added
--- anew by 0.12, which knows no owners; or {'changed', topic, ...}: it listens to a topic that the
--- caller did not name. Nothing was written then, and here are all of them.
+-- anew by 0.12, which knows no owners; or {'changed', topic, ...}: it listens to
+-- a topic that the caller did not name. Nothing was written then, and here are
+-- all of them.
 --
 -- The topics are keys, so the caller reads them first. More names than needed do
 -- no harm, so only a new subscription makes the call again.
