@@ -7,6 +7,7 @@ import indexLib from './lib/index.lua'
 import runLib from './lib/run.lua'
 import saveLib from './lib/save.lua'
 import stepLib from './lib/step.lua'
+import straightLib from './lib/straight.lua'
 import list from './list-runs.lua'
 import {
   type Outcome,
@@ -35,7 +36,15 @@ export const createRun = defineScript({
 
 export const advanceRun = defineScript({
   name: 'advanceRun',
-  lua: [runLib, indexLib, stepLib, saveLib, ...transitionLua, advance],
+  lua: [
+    straightLib,
+    runLib,
+    indexLib,
+    stepLib,
+    saveLib,
+    ...transitionLua,
+    advance,
+  ],
   keys: runScriptKeys,
   args: ['fence'],
   variadic: true,
@@ -71,10 +80,15 @@ export const deleteRun = defineScript({
   parse: parseOutcome<'ok' | 'none' | 'changed' | 'unlisted'>,
 })
 
+/** A transition of a first attempt, made as it was asked for. */
+const MADE: Outcome<string> = { code: 'ok', detail: ['1'] }
+
 /** One outcome for each transition, or why there was none. */
 function parseOutcomes(
   reply: RedisReply
 ): Array<Outcome<string>> | Outcome<Refusal> {
+  if (typeof reply === 'number')
+    return Array.from({ length: reply }, () => MADE)
   return Array.isArray(reply) && (reply.length === 0 || Array.isArray(reply[0]))
     ? reply.map((outcome) => parseOutcome<string>(outcome))
     : parseOutcome<Refusal>(reply)

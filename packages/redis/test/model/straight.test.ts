@@ -1,0 +1,398 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import {
+  advanceCall,
+  type KeySchema,
+  runScripts,
+  type TransitionCall,
+  transitionOf,
+  transitions,
+} from '@pikku/redis-core'
+import {
+  RawReplyError,
+  type RawReply,
+  type RawRedis,
+} from '@pikku/redis-testing'
+import * as fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { keysOf, openRaw, testPrefix } from '../clients.js'
+
+const STRAIGHT = readFileSync(
+  new URL(
+    '../../../core/src/scripts/workflow/lib/straight.lua',
+    import.meta.url
+  ),
+  'utf8'
+)
+const { advanceRun } = runScripts
+const [before, behind] = advanceRun.source.split(STRAIGHT) as [string, string]
+/** The script without its short way, and the short way by itself. */
+const LONG = before + behind
+const SHORT = `${before}${STRAIGHT}\nreturn 'not straight'`
+
+const FENCE = 'token'
+const LEASE_MS = 30_000
+/** Ahead of all clocks: stamps are what comes after the run's last one. */
+const CLOCK = 4_000_000_000_000
+const OPERATION = 'operation'
+
+/** What a run looks like before the call, and what the call says. */
+interface Case {
+  /** How the step came to where it is that the call says is done. */
+  readonly done: readonly Call[]
+  /** Whether the call ends a step at all. */
+  readonly isFirst: boolean
+  readonly result: string
+  readonly next: string
+  readonly fields: Readonly<Record<string, string>>
+  readonly fence: string
+  readonly runStatus: string
+  /** A key that somebody has put something else at. */
+  readonly poisoned?: string | undefined
+}
+
+type Call = readonly [
+  name: keyof typeof transitions,
+  args: Record<string, string | number>,
+  rest?: readonly string[],
+]
+
+const DONE = 'step: "done"'
+const PLAIN: Case = {
+  done: [
+    ['insertStep', {}, ['data', '{}']],
+    ['startStep', { leaseMs: LEASE_MS }],
+  ],
+  isFirst: false,
+  result: '{"total":1}',
+  next: 'next',
+  fields: { data: 'null' },
+  fence: FENCE,
+  runStatus: 'running',
+}
+
+describe('the short way from one step to the next', () => {
+  const prefix = testPrefix('straight')
+  let raw: RawRedis
+  let keys: KeySchema
+
+  beforeAll(async () => {
+    raw = await openRaw()
+    keys = keysOf(prefix)
+  })
+  afterAll(() => raw.close())
+
+  async function evaluate(
+    source: string,
+    keyList: readonly string[],
+    args: readonly string[],
+    operation = OPERATION
+  ): Promise<RawReply> {
+    const all = [...keyList, ...args, String(CLOCK), operation]
+    try {
+      return await raw.command('EVAL', source, keyList.length, ...all)
+    } catch (error) {
+      if (error instanceof RawReplyError) return 'refused'
+      throw error
+    }
+  }
+
+  function advance(
+    source: string,
+    runId: string,
+    fence: string,
+    calls: readonly TransitionCall[],
+    operation?: string
+  ): Promise<RawReply> {
+    const call = advanceCall(keys, runId, fence, calls)
+    const scriptKeys = advanceRun.keys.map((name) => call.keys[name])
+    return evaluate(
+      source,
+      [...scriptKeys, ...(call.moreKeys ?? [])],
+      [fence, ...(call.rest ?? [])],
+      operation
+    )
+  }
+
+  const idOf = (runId: string, step: string) =>
+    keys.stepId(runId, step, 'abcdefgh')
+
+  const callOf = (
+    runId: string,
+    step: string,
+    [name, args, rest]: Call
+  ): TransitionCall =>
+    transitionOf(
+      transitions[name] as typeof transitions.startStep,
+      { stepId: idOf(runId, step), ...args } as never,
+      name === 'updateRunStatus' ? undefined : step,
+      rest
+    )
+
+  /** The run as it is before the call. */
+  async function begin(runId: string, { done, runStatus, fence }: Case) {
+    const runKeys = keys.runScriptKeys(runId)
+    const fields = Object.entries({ id: runId, workflow: 'order', inline: '1' })
+    await evaluate(
+      runScripts.createRun.source,
+      runScripts.createRun.keys.map((name) => runKeys[name]),
+      fields.flat()
+    )
+    await raw.command('HSET', runKeys.run, 'clock', CLOCK)
+    await raw.command('SET', runKeys.lock, FENCE)
+    for (const [i, call] of done.entries()) {
+      const calls = [callOf(runId, DONE, call)]
+      await advance(LONG, runId, FENCE, calls, `before ${i}`)
+    }
+    if (runStatus !== 'running') {
+      const status = { status: runStatus, output: '', error: '' }
+      const call = callOf(runId, '', ['updateRunStatus', status])
+      await advance(LONG, runId, FENCE, [call], 'status')
+    }
+    if (fence !== FENCE) await raw.command('SET', runKeys.lock, fence)
+  }
+
+  /** Everything that is known of the run, but for what the clock says. */
+  async function look(runId: string, names: readonly string[]) {
+    const { leases, ...runKeys } = keys.runScriptKeys(runId)
+    const all = [
+      ...Object.values(runKeys),
+      ...names.map((name) => keys.stepKey(runId, name)),
+    ]
+    const seen: Record<string, unknown> = {}
+    for (const key of all) seen[key.replaceAll(runId, 'ID')] = await read(key)
+    seen['leases'] = await members(leases)
+    const text = JSON.stringify(seen).replaceAll(runId, 'ID')
+    return JSON.parse(text.replaceAll(/\b1\d{12}\b/g, 'TIME')) as object
+  }
+
+  async function read(key: string): Promise<unknown> {
+    const type = await raw.command('TYPE', key)
+    if (type === 'string') return raw.command('GET', key)
+    if (type === 'list') return raw.command('LRANGE', key, 0, -1)
+    if (type === 'hash') {
+      return Object.fromEntries(pairsOf(await raw.command('HGETALL', key)))
+    }
+    if (type === 'none' || type === 'set') return type
+    return raw.command('ZRANGE', key, 0, -1, 'WITHSCORES')
+  }
+
+  async function members(index: string): Promise<unknown> {
+    const type = await raw.command('TYPE', index)
+    if (type !== 'zset') return type
+    const leases = await raw.command('ZRANGE', index, 0, -1, 'WITHSCORES')
+    const [seconds] = (await raw.command('TIME')) as [string, string]
+    return pairsOf(leases).map(([member, end]) => {
+      // Which of two calls was a millisecond later is not what differs.
+      const left = Number(end) - Number(seconds) * 1_000
+      return [member, left > 0 && left < LEASE_MS + 5_000]
+    })
+  }
+
+  /** The case once with the short way alone and once without it. */
+  async function compare(each: Case) {
+    const names = [DONE, each.next]
+    const runId = randomUUID()
+    const outcomes = []
+    for (const source of [SHORT, LONG]) {
+      await clear()
+      await begin(runId, each)
+      const runKeys: Record<string, string> = {
+        ...keys.runScriptKeys(runId),
+        step: keys.stepKey(runId, DONE),
+        next: keys.stepKey(runId, each.next),
+      }
+      const bad = each.poisoned && runKeys[each.poisoned]
+      if (bad) {
+        await raw.command('DEL', bad)
+        await raw.command('SADD', bad, 'no such thing')
+      }
+      const untouched = await look(runId, names)
+      const steps: Array<[string, Call]> = [
+        [each.next, ['addStep', {}, Object.entries(each.fields).flat()]],
+        [each.next, ['startStep', { leaseMs: LEASE_MS }]],
+      ]
+      if (!each.isFirst) {
+        steps.unshift([DONE, ['succeedStep', { result: each.result }]])
+      }
+      const calls = steps.map(([step, call]) => callOf(runId, step, call))
+      const reply = await advance(source, runId, FENCE, calls)
+      outcomes.push({ untouched, reply, after: await look(runId, names) })
+    }
+    const [short, long] = outcomes as [
+      (typeof outcomes)[0],
+      (typeof outcomes)[0],
+    ]
+    const isStraight = typeof short.reply === 'number'
+    expect(short.untouched).toEqual(long.untouched)
+    expect(short.after).toEqual(isStraight ? long.after : short.untouched)
+    const answers = isStraight ? codesOf(short.reply) : []
+    expect(answers).toEqual(isStraight ? codesOf(long.reply) : [])
+    return isStraight
+  }
+
+  /** Indexes are everybody's. */
+  async function clear(): Promise<void> {
+    const all = (await raw.command('KEYS', `${prefix}:*`)) as string[]
+    await Promise.all(all.map((key) => raw.command('DEL', key)))
+  }
+
+  test.each<[string, Partial<Case>]>([
+    ['a step follows another one', {}],
+    ['the first step', { done: [], isFirst: true }],
+    ['a result of nothing', { result: '' }],
+    [
+      'options of a step',
+      {
+        fields: {
+          data: '{"a":[]}',
+          rpcName: 'charge "now"',
+          retries: '3',
+          retryDelay: '5s',
+          retryDelayMs: '5000',
+          fromStepName: 'before',
+        },
+      },
+    ],
+    [
+      'names and results that look like an entry',
+      {
+        next: ',"status":"running","updatedAt":4000000000003',
+        result: '{"a":",\\"status\\":\\"running\\"","status":"running"}',
+      },
+    ],
+    [
+      'a step that was retried',
+      {
+        done: [
+          ...PLAIN.done,
+          ['failStep', { error: '{"message":"no"}', attempt: '' }],
+          ['retryStep', { status: 'running', leaseMs: LEASE_MS }],
+        ],
+      },
+    ],
+  ])(
+    'is taken for %s, and writes what the long way writes',
+    async (_, each) => {
+      expect(await compare({ ...PLAIN, ...each })).toBe(true)
+    }
+  )
+
+  test.each<[string, Partial<Case>]>([
+    ['a step that is there already', { next: DONE }],
+    ['a lost lock', { fence: 'of another' }],
+    ['a run that was suspended', { runStatus: 'suspended' }],
+    ['a run that has ended', { runStatus: 'cancelled' }],
+    ['a step that is not there', { done: [] }],
+    ['a step that does not run', { done: PLAIN.done.slice(0, 1) }],
+    [
+      'a step that has a result',
+      { done: [...PLAIN.done, ['succeedStep', { result: '1' }]] },
+    ],
+    [
+      'a step that has failed',
+      { done: [...PLAIN.done, ['failStep', { error: '{}', attempt: '' }]] },
+    ],
+    [
+      'a step that has a child run',
+      {
+        done: [
+          ...PLAIN.done,
+          ['scheduleStep', {}],
+          ['linkChildRun', { childRunId: 'child', attempt: '' }],
+          ['recordBranch', { branchKey: 'left' }],
+        ],
+      },
+    ],
+  ])('is not taken for %s', async (name, each) => {
+    const isStraight = await compare({ ...PLAIN, ...each })
+    // A child's run is in the entry, which is changed as it is.
+    expect(isStraight).toBe(name.includes('child'))
+  })
+
+  test.each([
+    'run',
+    'lock',
+    'steps',
+    'history',
+    'idle',
+    'leases',
+    'step',
+    'next',
+  ])(
+    'changes nothing if the key of "%s" is of another type',
+    async (poisoned) => {
+      for (const isFirst of [true, false]) {
+        const done = isFirst ? [] : PLAIN.done
+        expect(await compare({ ...PLAIN, isFirst, done, poisoned })).toBe(
+          isFirst && poisoned === 'step'
+        )
+      }
+    }
+  )
+
+  test('writes what the long way writes, or nothing, whatever came before', async () => {
+    const name = fc.oneof(
+      fc.string({ minLength: 1, unit: 'binary' }),
+      fc.constantFrom('next', DONE, '__proto__', '#*:{}', '"status":"running"')
+    )
+    const call = fc.constantFrom<Call>(
+      ['insertStep', {}, ['data', '{}', 'rpcName', 'rpc', 'retries', '2']],
+      ['startStep', { leaseMs: LEASE_MS }],
+      ['startStep', { leaseMs: LEASE_MS }],
+      ['scheduleStep', {}],
+      ['failStep', { error: '{"message":"no"}', attempt: '' }],
+      ['retryStep', { status: 'running', leaseMs: LEASE_MS }],
+      ['retryStep', { status: 'pending', leaseMs: LEASE_MS }],
+      ['succeedStep', { result: '{"a":1}' }],
+      ['linkChildRun', { childRunId: 'child', attempt: '' }],
+      ['recordBranch', { branchKey: ',"updatedAt":1' }],
+      ['updateRunStatus', { status: 'suspended', output: '', error: '' }],
+      ['updateRunStatus', { status: 'running', output: '', error: '' }]
+    )
+    const cases: fc.Arbitrary<Case> = fc.record({
+      done: fc
+        .array(call, { maxLength: 6 })
+        .map((calls): Call[] => [...PLAIN.done, ...calls]),
+      isFirst: fc.boolean(),
+      result: fc.oneof(
+        fc.constant(''),
+        fc.jsonValue().map((value) => JSON.stringify(value))
+      ),
+      next: name,
+      fields: fc.record(
+        {
+          data: fc.constant('null'),
+          rpcName: name,
+          retries: fc.nat().map(String),
+          retryDelay: name,
+          fromStepName: name,
+        },
+        { requiredKeys: ['data'] }
+      ),
+      fence: fc.constantFrom(FENCE, FENCE, FENCE, 'of another'),
+      runStatus: fc.constantFrom('running', 'running', 'running', 'completed'),
+    })
+    let straight = 0
+    await fc.assert(
+      fc.asyncProperty(cases, async (each) => {
+        if (await compare(each)) straight++
+      }),
+      { numRuns: 200 }
+    )
+    expect(straight).toBeGreaterThan(30)
+  }, 60_000)
+})
+
+function pairsOf(flat: RawReply): Array<[string, string]> {
+  const list = flat as string[]
+  return Array.from({ length: list.length / 2 }, (_, i) => [
+    list[2 * i]!,
+    list[2 * i + 1]!,
+  ])
+}
+
+function codesOf(reply: RawReply): string[] {
+  const outcomes = advanceRun.parse(reply as never)
+  return [outcomes].flat().map(({ code }) => code)
+}
