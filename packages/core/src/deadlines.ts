@@ -28,7 +28,13 @@ export class Deadlines {
         expire: () => reject(new DeadlinePassed()),
       }
       this.#add(waiting)
-      void promise.finally(() => this.#remove(waiting)).then(resolve, reject)
+      const settled =
+        <Outcome>(settle: (outcome: Outcome) => void) =>
+        (outcome: Outcome): void => {
+          this.#remove(waiting)
+          settle(outcome)
+        }
+      void promise.then(settled(resolve), settled(reject))
     })
   }
 

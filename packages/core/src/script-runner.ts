@@ -140,13 +140,14 @@ export class ScriptRunner {
       const clock = this.#serverClock
       const serverDeadline =
         clock === undefined ? 0 : Math.floor(clock + deadline)
-      const reply = await this.#evaluateOnce(script, call.durable, [
-        String(call.keys.length),
-        ...call.keys,
-        ...call.args,
-        String(serverDeadline),
-        call.operation,
-      ])
+      const reply = await this.#evaluateOnce(
+        script,
+        call.durable,
+        [String(call.keys.length)].concat(call.keys, call.args, [
+          String(serverDeadline),
+          call.operation,
+        ])
+      )
       const serverTime = expiredAt(reply)
       if (serverTime === undefined) return reply
       this.#serverClock = serverTime - performance.now()
@@ -167,13 +168,21 @@ export class ScriptRunner {
     }
   }
 
-  async #sendScript(
+  #sendScript(
     durable: boolean,
     args: RedisCommand['args']
   ): Promise<RedisReply> {
     const key = args[3] ?? null
-    if (!durable || !this.#durability) return this.#adapter.send({ key, args })
-    const { replicas, timeoutMs } = this.#durability
+    return durable && this.#durability
+      ? this.#sendAndWait(key, args, this.#durability)
+      : this.#adapter.send({ key, args })
+  }
+
+  async #sendAndWait(
+    key: string | null,
+    args: RedisCommand['args'],
+    { replicas, timeoutMs }: Durability
+  ): Promise<RedisReply> {
     // WAIT is about what its own connection did, so it goes along in one write.
     const [reply, confirmed] = await this.#adapter.sendAll([
       { key, args },

@@ -47,15 +47,17 @@ export function newStepFields(
         `not ${String(retries)}`
     )
   }
-  const fields: Record<string, string | undefined> = {
-    rpcName: rpcName ?? undefined,
-    data: encode(data, `The input of step '${stepName}' of run '${runId}'`),
-    retries: retries?.toString(),
-    retryDelay: options?.retryDelay?.toString(),
-    retryDelayMs: durationMs(options?.retryDelay)?.toString(),
-    fromStepName,
+  const retryDelay = options?.retryDelay
+  const fields: string[] = []
+  const add = (field: string, value: string | number | null | undefined) => {
+    if (value === undefined || value === null || value === '') return
+    fields.push(field, String(value))
   }
-  return Object.entries(fields).flatMap(([field, value]) =>
-    value === undefined || value === '' ? [] : [field, value]
-  )
+  add('rpcName', rpcName)
+  add('data', encode(data, `The input of step '${stepName}' of run '${runId}'`))
+  add('retries', retries)
+  add('retryDelay', retryDelay)
+  add('retryDelayMs', durationMs(retryDelay))
+  add('fromStepName', fromStepName)
+  return fields
 }

@@ -52,9 +52,9 @@ export class RunWriter {
       const [outcome] = await this.#send(runId, fences.tokenOf(runId), [call])
       return outcome!
     }
-    return fences.guard(runId, async () => {
+    return await fences.guard(runId, async () => {
       await fences.settle(hold)
-      if (hold.open) return hold.push(call)
+      if (hold.open) return await hold.push(call)
       return (await this.#send(runId, '', [call]))[0]!
     })
   }
@@ -78,7 +78,7 @@ export class RunWriter {
     }
     const hold = this.#pipelining ? held : undefined
     if (hold === undefined) return settle(await this.write(runId, call))
-    return this.#fences.guard(runId, () =>
+    await this.#fences.guard(runId, () =>
       hold.defer(call, settle, (error) => this.#fences.failed(error))
     )
   }

@@ -72,7 +72,6 @@ export class StepLeases {
     if (attempts === undefined) return
     if (attempt !== undefined) attempts.delete(attempt)
     if (attempt === undefined || attempts.size === 0) this.#held.delete(stepId)
-    if (this.#held.size === 0) this.close()
   }
 
   /** Renews nothing any more: what is still in hand is for others to find. */
@@ -83,6 +82,8 @@ export class StepLeases {
   }
 
   async #renew(): Promise<void> {
+    // Not when the last one is dropped: the next step would begin a new timer.
+    if (this.#held.size === 0) return this.close()
     const held = [...this.#held.values()].flatMap((each) => [...each.values()])
     const byIndex = Map.groupBy(held, ({ index }) => index)
     await Promise.allSettled(
