@@ -35,6 +35,7 @@ const LEASE_MS = 30_000
 /** Ahead of all clocks: stamps are what comes after the run's last one. */
 const CLOCK = 4_000_000_000_000
 const OPERATION = 'operation'
+const TOKEN = 'abcdefgh'
 
 /** What a run looks like before the call, and what the call says. */
 interface Case {
@@ -47,6 +48,10 @@ interface Case {
   readonly fields: Readonly<Record<string, string>>
   readonly fence: string
   readonly runStatus: string
+  /** The token of the step's id that the call names. */
+  readonly token?: string
+  /** A field of the run's or the step's hash as another program wrote it. */
+  readonly written?: readonly ['run' | 'step', field: string, value: string]
   /** A key that somebody has put something else at. */
   readonly poisoned?: string | undefined
 }
@@ -114,8 +119,7 @@ describe('the short way from one step to the next', () => {
     )
   }
 
-  const idOf = (runId: string, step: string) =>
-    keys.stepId(runId, step, 'abcdefgh')
+  const idOf = (runId: string, step: string) => keys.stepId(runId, step, TOKEN)
 
   const callOf = (
     runId: string,
@@ -207,13 +211,17 @@ describe('the short way from one step to the next', () => {
         await raw.command('DEL', bad)
         await raw.command('SADD', bad, 'no such thing')
       }
+      const [of, field = '', value = ''] = each.written ?? []
+      if (of) await raw.command('HSET', runKeys[of]!, field, value)
       const untouched = await look(runId, names)
       const steps: Array<[string, Call]> = [
         [each.next, ['addStep', {}, Object.entries(each.fields).flat()]],
         [each.next, ['startStep', { leaseMs: LEASE_MS }]],
       ]
       if (!each.isFirst) {
-        steps.unshift([DONE, ['succeedStep', { result: each.result }]])
+        const stepId = keys.stepId(runId, DONE, each.token ?? TOKEN)
+        const args = { result: each.result, stepId }
+        steps.unshift([DONE, ['succeedStep', args]])
       }
       const calls = steps.map(([step, call]) => callOf(runId, step, call))
       const reply = await advance(source, runId, FENCE, calls)
@@ -283,6 +291,10 @@ describe('the short way from one step to the next', () => {
     ['a lost lock', { fence: 'of another' }],
     ['a run that was suspended', { runStatus: 'suspended' }],
     ['a run that has ended', { runStatus: 'cancelled' }],
+    ['a run that no index has', { written: ['run', 'listed', ''] }],
+    ['a run that 0.12 ended', { written: ['run', 'status', 'cancelled'] }],
+    ['a step that 0.12 ended', { written: ['step', 'status', 'succeeded'] }],
+    ['a step that was of another id', { token: 'ijklmnop' }],
     ['a step that is not there', { done: [] }],
     ['a step that does not run', { done: PLAIN.done.slice(0, 1) }],
     [
