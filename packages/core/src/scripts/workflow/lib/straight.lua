@@ -73,7 +73,7 @@ local function go_straight()
     DONE, DONE_NAME = KEYS[12], ARGV[4]
     local done = redis.call('HMGET', DONE, 'stepId', 'status', 'attemptCount', 'updatedAt')
     position = redis.call('ZSCORE', STEPS, DONE_NAME)
-    entry = position and redis.call('LINDEX', HISTORY, position)
+    entry = position and redis.call('LRANGE', HISTORY, position, position)[1]
     if done[1] ~= ARGV[6] or done[2] ~= 'running' or not (done[3] and done[4]) or not entry then
       return nil
     end
