@@ -11,6 +11,13 @@ import { acquireLock } from './scripts/lock/lock-scripts.js'
 export interface AcquireOptions {
   /** Gives up waiting; the promise rejects with the signal's reason. */
   signal?: AbortSignal
+  /**
+   * Takes the lock in place of this class, for a script that does more in the
+   * same call. It sets the lock's key to the token, for `ttlMs` milliseconds,
+   * unless the key has another one, and answers `ok`; repeated with the same
+   * token, it does so again.
+   */
+  take?: (token: string, ttlMs: number) => Promise<Outcome<string>>
 }
 
 export interface RedisLockOptions extends LockOptions {
@@ -51,7 +58,7 @@ export class RedisLock {
    */
   async acquire(
     key: string,
-    { signal }: AcquireOptions = {}
+    { signal, take = this.#takeOf(key) }: AcquireOptions = {}
   ): Promise<RedisLease> {
     const { ttlMs } = this.options
     const token = randomBytes(16).toString('hex')
@@ -60,15 +67,20 @@ export class RedisLock {
       key,
       () => {
         sentAt = performance.now()
-        return this.#runner.run(acquireLock, {
-          keys: { lock: key },
-          args: { token, ttlMs },
-        })
+        return take(token, ttlMs)
       },
       ({ code }) => code === 'ok',
       signal
     )
     return new RedisLease(this.#runner, key, token, this.options, sentAt)
+  }
+
+  #takeOf(key: string): NonNullable<AcquireOptions['take']> {
+    return (token, ttlMs) =>
+      this.#runner.run(acquireLock, {
+        keys: { lock: key },
+        args: { token, ttlMs },
+      })
   }
 
   /**

@@ -8,6 +8,7 @@ import {
   RedisOptionsError,
 } from '../errors.js'
 import type { LockOptions } from '../lock-options.js'
+import type { RedisLease } from '../redis-lease.js'
 import { RedisLock } from '../redis-lock.js'
 import type { AdapterHarness } from './adapter-contract.js'
 
@@ -73,6 +74,24 @@ export function defineLockContract(
         await expect(second).rejects.toThrow(key)
         expect(performance.now() - started).toBeGreaterThan(30)
       })
+    })
+
+    test('is taken by a script of its own, as often as that takes', async () => {
+      const key = keyOf()
+      const lock = lockWith({ ttlMs: 5_000, retryDelayMs: 1 })
+      let tries = 0
+      const take = async (token: string, ttlMs: number) => {
+        if (++tries < 3) return { code: 'held', detail: [] }
+        await send('SET', key, token, 'PX', String(ttlMs))
+        return { code: 'ok', detail: [] }
+      }
+      const body = async (lease: RedisLease) => {
+        expect(await send('GET', key)).toBe(lease.token)
+        expect(Number(await send('PTTL', key))).toBeGreaterThan(4_000)
+      }
+      await lock.withLock(key, body, { take })
+      expect(tries).toBe(3)
+      expect(await send('EXISTS', key)).toBe(0)
     })
 
     test('renews while the body runs, so that a long body keeps the lock', async () => {

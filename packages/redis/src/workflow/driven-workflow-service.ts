@@ -7,6 +7,7 @@ import type { HeldRun } from './held-run.js'
 import { hasQueue, isGraph, isQueued, offerQueue } from './engine-state.js'
 import type { NamedStep } from './history-store.js'
 import { isOutage } from './outage.js'
+import { RunLock } from './run-lock.js'
 import { RedisRunInterruptedError } from './run-interrupted-error.js'
 import { StaleReplayError } from './stale-replay-error.js'
 import type { StepClaim } from './step-claims.js'
@@ -32,6 +33,7 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
   readonly #context: StoreContext
   readonly #queue: RedisWorkflowServiceOptions['queue']
   readonly #claimsAtOnce: boolean
+  readonly #runLock: RunLock
 
   protected constructor(
     context: StoreContext,
@@ -40,6 +42,7 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
     super(context, options)
     this.#context = context
     this.#queue = options.queue
+    this.#runLock = new RunLock(context)
     // A later engine claims by itself; a mirror is told of each of the steps in
     // which 0.12.84 does.
     this.#claimsAtOnce =
@@ -212,11 +215,7 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
 
   /** Reentrant: inside a run's own lock the body just runs. */
   async withRunLock<T>(id: string, fn: () => Promise<T>): Promise<T> {
-    const { fences, keys, lock, writer } = this.#context
-    if (fences.holds(id)) return fn()
-    return lock.withLock(keys.lockKey(id), (lease) =>
-      fences.within(id, writer.hold(id, lease), fn)
-    )
+    return this.#runLock.around(id, fn)
   }
 
   /**
@@ -249,7 +248,7 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
     try {
       // The engine reads the recorded steps before it takes the lock. Steps
       // that the holder records meanwhile would look undone, and run again.
-      await this.withRunLock(runId, async () => {
+      await this.#runLock.aroundDriver(runId, async () => {
         entered = true
         try {
           await super.runWorkflowJob(runId, rpc)

@@ -1,5 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Outcome, RedisLease, TransitionCall } from '@pikku/redis-core'
+import type {
+  Outcome,
+  RedisLease,
+  runScripts,
+  TransitionCall,
+} from '@pikku/redis-core'
 import { isOutage } from './outage.js'
 
 /** Of one call of the script: a longer one would keep other clients waiting. */
@@ -10,6 +15,9 @@ const LARGEST_BATCH = 1_000_000
 const LARGEST_BACKLOG = 4_000_000
 /** About what a transition takes beside its arguments. */
 const OVERHEAD = 200
+
+/** A run and the beginning of its history, of so many attempts at most. */
+export type FirstRead = runScripts.RunRead & { readonly limit: number }
 
 interface Waiting {
   readonly call: TransitionCall
@@ -40,6 +48,8 @@ export class HeldRun {
   ended = false
   /** The names of all steps, once the body's replay has read them. */
   known: Set<string> | undefined
+  /** What was read along with the lock, for the replay. */
+  first: FirstRead | undefined
   /** The run as it was read along with its steps, for whoever asks first. */
   readAhead: ReadonlyMap<string, string> | undefined
   readonly #send: (calls: TransitionCall[]) => Promise<Outcome<string>[]>
@@ -219,6 +229,7 @@ export class HeldRun {
   }
 
   #add(call: TransitionCall): Promise<Outcome<string>> {
+    this.first = undefined
     this.readAhead = undefined
     const made = new Promise<Outcome<string>>((resolve, reject) => {
       const size = call.args.reduce((sum, arg) => sum + arg.length, OVERHEAD)

@@ -1,6 +1,7 @@
 import type { StepState, StepStatus } from '@pikku/core/workflow'
 import type { RedisCommand, RedisReply } from '@pikku/redis-core'
 import { toFields } from '../common/hash.js'
+import type { FirstRead } from './held-run.js'
 import type { Attempt } from './step-state.js'
 import { attemptFromEntry } from './step-state.js'
 import type { StoreContext } from './store-context.js'
@@ -40,18 +41,24 @@ export class HistoryStore {
     const key = keys.historyKey(runId)
     return fences.read(runId, async () => {
       const first = await runner.send(...chunk(key, 0))
-      return this.#allAttempts(key, first)
+      return this.#allAttempts(key, first, CHUNK)
     })
   }
 
-  async #allAttempts(key: string, first: RedisReply): Promise<Attempt[]> {
+  /** @param asked How many entries the first read asked for. */
+  async #allAttempts(
+    key: string,
+    first: RedisReply,
+    asked: number
+  ): Promise<Attempt[]> {
     const attempts: Attempt[] = []
-    let entries = first
+    let [entries, limit] = [first, asked]
     while (Array.isArray(entries)) {
       for (const entry of entries) {
         attempts.push(attemptFromEntry(String(entry), key, attempts.length))
       }
-      if (entries.length < CHUNK) break
+      if (entries.length < limit) break
+      limit = CHUNK
       entries = await this.#context.runner.send(...chunk(key, attempts.length))
     }
     return attempts
@@ -64,19 +71,20 @@ export class HistoryStore {
 
   /**
    * Every step as the driver of the run should see it. The run itself comes
-   * along: a driver's next question is for it.
+   * along: a driver's next question is for it. Who has just taken the lock for
+   * that has read both already, or the beginning.
    */
   async replay(runId: string): Promise<NamedStep[]> {
-    const { runner, keys, fences } = this.#context
-    const key = keys.historyKey(runId)
+    const { keys, fences } = this.#context
     const hold = fences.heldRun(runId)
     const attempts = await fences.read(runId, async () => {
-      const [run, first] = await runner.sendAll([
-        ['HGETALL', keys.runKey(runId)],
-        chunk(key, 0),
-      ])
-      if (hold) hold.readAhead = toFields(run ?? null)
-      return this.#allAttempts(key, first ?? null)
+      const { run, attempts, limit } =
+        hold?.first ?? (await this.#readFirst(runId))
+      if (hold) {
+        hold.first = undefined
+        hold.readAhead = toFields(run)
+      }
+      return this.#allAttempts(keys.historyKey(runId), attempts, limit)
     })
     const latest = latestOf(attempts)
     if (hold) hold.known = new Set(latest.map(({ stepName }) => stepName))
@@ -84,6 +92,15 @@ export class HistoryStore {
       ...named(attempt),
       status: statusInReplay(attempt),
     }))
+  }
+
+  async #readFirst(runId: string): Promise<FirstRead> {
+    const { runner, keys } = this.#context
+    const [run = null, attempts = null] = await runner.sendAll([
+      ['HGETALL', keys.runKey(runId)],
+      chunk(keys.historyKey(runId), 0),
+    ])
+    return { run, attempts, limit: CHUNK }
   }
 
   async history(runId: string): Promise<NamedStep[]> {

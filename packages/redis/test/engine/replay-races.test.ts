@@ -147,9 +147,9 @@ describe.each(CLIENTS)('replays that race over $client', (client) => {
     engine.queue.take()
     const first = engine.service.orchestrateWorkflow(id, engine.rpc)
     await entered.promise
-    const lock = vi.spyOn(patient, 'withRunLock')
+    const drive = vi.spyOn(patient, 'runWorkflowJob')
     const second = patient.orchestrateWorkflow(id, engine.rpc)
-    await vi.waitFor(() => expect(lock).toHaveBeenCalled())
+    await vi.waitFor(() => expect(drive).toHaveBeenCalled())
     gate.resolve()
     await Promise.all([first, second])
     const run = await engine.run(id)

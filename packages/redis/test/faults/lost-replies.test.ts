@@ -160,4 +160,14 @@ describe.each(CLIENTS)('a reply that was lost over $client', (client) => {
     expect(result).toBe(7)
     expect(await direct.withRunLock(runId, async () => 8)).toBe(8)
   })
+
+  test('of a driver that takes the lock: it has the run, and the lock is free afterwards', async () => {
+    // Nobody knows the workflow: that much of the run was read.
+    await losing(() =>
+      expect(service.runWorkflowJob(runId, {} as never)).rejects.toThrow(
+        "Missing generated metadata for workflow 'wf'"
+      )
+    )
+    expect(await direct.withRunLock(runId, async () => 8)).toBe(8)
+  })
 })

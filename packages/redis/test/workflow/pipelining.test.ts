@@ -41,11 +41,11 @@ describe.each(CLIENTS)(
     const newRun = () =>
       service.createRun('wf', {}, true, 'h', { type: 'test' })
 
-    test('a run of 20 steps takes one round trip a step and five for itself', async () => {
+    test('a run of 20 steps takes one round trip a step and four for itself', async () => {
       await run('twenty')
       adapter.trips.length = 0
       const { runId } = await run('twenty')
-      expect(adapter.trips).toHaveLength(STEPS + 5)
+      expect(adapter.trips).toHaveLength(STEPS + 4)
       expect(await stored(runId)).toHaveLength(STEPS)
     })
 
@@ -54,7 +54,7 @@ describe.each(CLIENTS)(
       await run('twenty', patient)
       adapter.trips.length = 0
       await run('twenty', patient)
-      expect(adapter.trips).toHaveLength(3 * STEPS + 5)
+      expect(adapter.trips).toHaveLength(3 * STEPS + 4)
       const id = await newRun()
       await patient.withRunLock(id, async () => {
         const { stepId } = await patient.insertStepState(id, 's', null, {})
@@ -93,8 +93,8 @@ describe.each(CLIENTS)(
       await run('wide')
       adapter.trips.length = 0
       const { runId } = await run('wide')
-      // Once they start, once they have ended; what else a run needs is five.
-      expect(adapter.trips).toHaveLength(2 + 4)
+      // Once they start, once they have ended; what else a run needs is four.
+      expect(adapter.trips).toHaveLength(2 + 3)
       expect((await service.getRun(runId))?.status).toBe('completed')
     })
 

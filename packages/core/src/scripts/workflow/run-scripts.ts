@@ -1,5 +1,6 @@
 import type { RedisReply } from '../../adapter.js'
 import { defineScript } from '../../script.js'
+import acquire from './acquire-run.lua'
 import advance from './advance-run.lua'
 import create from './create-run.lua'
 import deleteRunLua from './delete-run.lua'
@@ -32,6 +33,14 @@ export const createRun = defineScript({
   variadic: true,
   durable: true,
   parse: parseOutcome<'ok' | 'exists'>,
+})
+
+export const acquireRun = defineScript({
+  name: 'acquireRun',
+  lua: [acquire],
+  keys: ['lock', 'run', 'history'],
+  args: ['token', 'ttlMs', 'limit'],
+  parse: parseAcquired,
 })
 
 export const advanceRun = defineScript({
@@ -79,6 +88,22 @@ export const deleteRun = defineScript({
   durable: true,
   parse: parseOutcome<'ok' | 'none' | 'changed' | 'unlisted'>,
 })
+
+/** A run as it was when its lock was taken. */
+export interface RunRead {
+  /** The run's hash: field, value, field, value. */
+  readonly run: RedisReply
+  /** The beginning of its history. */
+  readonly attempts: RedisReply
+}
+
+function parseAcquired(
+  reply: RedisReply
+): Outcome<'ok' | 'held'> & { readonly read?: RunRead } {
+  if (!Array.isArray(reply) || reply[0] !== 'ok') return parseOutcome(reply)
+  const [, run = null, attempts = null] = reply
+  return { code: 'ok', detail: [], read: { run, attempts } }
+}
 
 /** A transition of a first attempt, made as it was asked for. */
 const MADE: Outcome<string> = { code: 'ok', detail: ['1'] }

@@ -1,0 +1,75 @@
+import { type RedisLease, runScripts } from '@pikku/redis-core'
+import type { FirstRead } from './held-run.js'
+import type { StoreContext } from './store-context.js'
+
+/**
+ * Attempts that come along with the lock. A script's reply is in the server's
+ * memory twice, so it is kept short; a longer history is read on from there.
+ */
+const FIRST_ATTEMPTS = 64
+
+/**
+ * The lock of a run around a body. Reentrant: inside a run's own lock the body
+ * just runs.
+ *
+ * Concurrency: what is read along with the lock is read in the script that takes
+ * it, so no driver wrote after that. A worker may have, as it may while any other
+ * reply is on its way: the message that it sends then has the run driven again.
+ *
+ * Crash: there is nothing between the lock and the read. A lock whose holder died
+ * is free when its time to live is over.
+ */
+export class RunLock {
+  readonly #context: StoreContext
+
+  constructor(context: StoreContext) {
+    this.#context = context
+  }
+
+  /** @throws what `RedisLock.withLock` and the body throw. */
+  async around<T>(runId: string, body: () => Promise<T>): Promise<T> {
+    const { fences, keys, lock } = this.#context
+    if (fences.holds(runId)) return body()
+    return lock.withLock(keys.lockKey(runId), (lease) =>
+      this.#within(runId, lease, undefined, body)
+    )
+  }
+
+  /**
+   * The same for a body that replays the run first: the run and its history come
+   * along in one round trip.
+   */
+  async aroundDriver<T>(runId: string, body: () => Promise<T>): Promise<T> {
+    const { fences, keys, lock, runner } = this.#context
+    if (fences.holds(runId)) return body()
+    const runKeys = keys.runScriptKeys(runId)
+    const limit = FIRST_ATTEMPTS
+    let first: FirstRead | undefined
+    return lock.withLock(
+      runKeys.lock,
+      (lease) => this.#within(runId, lease, first, body),
+      {
+        take: async (token, ttlMs) => {
+          const { read, ...outcome } = await runner.run(runScripts.acquireRun, {
+            keys: runKeys,
+            args: { token, ttlMs, limit },
+          })
+          first = read && { ...read, limit }
+          return outcome
+        },
+      }
+    )
+  }
+
+  #within<T>(
+    runId: string,
+    lease: RedisLease,
+    first: FirstRead | undefined,
+    body: () => Promise<T>
+  ): Promise<T> {
+    const { fences, writer } = this.#context
+    const hold = writer.hold(runId, lease)
+    hold.first = first
+    return fences.within(runId, hold, body)
+  }
+}
