@@ -48,6 +48,7 @@ export * as secretScripts from './scripts/secrets/secret-scripts.js'
 export * as sessionScripts from './scripts/sessions/session-scripts.js'
 export * as sweepScripts from './scripts/workflow/sweep-scripts.js'
 export * as transitions from './scripts/workflow/transitions.js'
+export { enterCall } from './scripts/workflow/enter-call.js'
 export {
   advanceCall,
   type Transition,

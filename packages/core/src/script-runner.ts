@@ -222,7 +222,7 @@ function prepare(
   return {
     keys: moreKeys.length === 0 ? keys : keys.concat(moreKeys),
     args,
-    operation: randomToken(),
+    operation: call.operation ?? randomToken(),
     durable: call.durable ?? script.durable,
   }
 }

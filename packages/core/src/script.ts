@@ -48,6 +48,8 @@ export interface ScriptCall<Key extends string, Arg extends string> {
   rest?: readonly string[]
   /** Only for a script whose header lists 'KEYS rest': keys after the others. */
   moreKeys?: readonly string[]
+  /** The id of an operation that is tried in two ways: see `ScriptRunner`. */
+  operation?: string
   /** Whether this call is durable, if not every call of the script is. */
   durable?: boolean
 }

@@ -1,7 +1,9 @@
 import {
   advanceCall,
+  enterCall,
   type KeySchema,
   type Outcome,
+  randomToken,
   type RedisLease,
   runScripts,
   type ScriptRunner,
@@ -11,6 +13,9 @@ import {
 import { HeldRun } from './held-run.js'
 import type { RunFences } from './run-fences.js'
 import { StaleReplayError } from './stale-replay-error.js'
+
+/** A transition of a first attempt, made as it was asked for. */
+const MADE: Outcome<string> = { code: 'ok', detail: ['1'] }
 
 /**
  * Writes to runs: one call of one script each. Inside a run's own lock, writes
@@ -101,10 +106,17 @@ export class RunWriter {
     calls: TransitionCall[],
     runKeys = this.#keys.runScriptKeys(runId)
   ): Promise<Outcome<string>[]> {
-    const outcomes = await this.#runner.run(
-      runScripts.advanceRun,
-      advanceCall(this.#keys, runId, fence, calls, runKeys)
-    )
+    const operation = randomToken()
+    const enter = enterCall(this.#keys, runId, fence, calls, runKeys)
+    if (enter) {
+      const call = { ...enter, operation }
+      const made = await this.#runner.run(runScripts.enterStep, call)
+      if (made > 0) return calls.map(() => MADE)
+    }
+    const outcomes = await this.#runner.run(runScripts.advanceRun, {
+      ...advanceCall(this.#keys, runId, fence, calls, runKeys),
+      operation,
+    })
     return Array.isArray(outcomes) ? outcomes : calls.map(() => outcomes)
   }
 }

@@ -17,9 +17,7 @@
 --                  KEYS or 0, the step's name, how many arguments it has, and
 --                  these (ARGS in the transition's own file)
 --
--- Returns what each transition returns, or for the most frequent call (see
--- lib/straight.lua) just how many there were; {'no-run'} or {'lost'} if none is
--- made.
+-- Returns what each transition returns; {'no-run'} or {'lost'} if none is made.
 --
 -- A transition that is refused changes nothing, and does not keep the others
 -- from being made.

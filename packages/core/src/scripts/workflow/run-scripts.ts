@@ -4,11 +4,11 @@ import acquire from './acquire-run.lua'
 import advance from './advance-run.lua'
 import create from './create-run.lua'
 import deleteRunLua from './delete-run.lua'
+import enter from './enter-step.lua'
 import indexLib from './lib/index.lua'
 import runLib from './lib/run.lua'
 import saveLib from './lib/save.lua'
 import stepLib from './lib/step.lua'
-import straightLib from './lib/straight.lua'
 import list from './list-runs.lua'
 import {
   type Outcome,
@@ -45,19 +45,21 @@ export const acquireRun = defineScript({
 
 export const advanceRun = defineScript({
   name: 'advanceRun',
-  lua: [
-    straightLib,
-    runLib,
-    indexLib,
-    stepLib,
-    saveLib,
-    ...transitionLua,
-    advance,
-  ],
+  lua: [runLib, indexLib, stepLib, saveLib, ...transitionLua, advance],
   keys: runScriptKeys,
   args: ['fence'],
   variadic: true,
   parse: parseOutcomes,
+})
+
+export const enterStep = defineScript({
+  name: 'enterStep',
+  lua: [enter],
+  keys: ['run', 'lock', 'steps', 'history', 'idle', 'leases'],
+  args: ['fence', 'leaseMs', 'name', 'stepId', 'doneName', 'doneId', 'result'],
+  variadic: true,
+  durable: true,
+  parse: Number,
 })
 
 export const recoverStep = defineScript({
@@ -105,15 +107,10 @@ function parseAcquired(
   return { code: 'ok', detail: [], read: { run, attempts } }
 }
 
-/** A transition of a first attempt, made as it was asked for. */
-const MADE: Outcome<string> = { code: 'ok', detail: ['1'] }
-
 /** One outcome for each transition, or why there was none. */
 function parseOutcomes(
   reply: RedisReply
 ): Array<Outcome<string>> | Outcome<Refusal> {
-  if (typeof reply === 'number')
-    return Array.from({ length: reply }, () => MADE)
   return Array.isArray(reply) && (reply.length === 0 || Array.isArray(reply[0]))
     ? reply.map((outcome) => parseOutcome<string>(outcome))
     : parseOutcome<Refusal>(reply)
