@@ -33,6 +33,8 @@ const CLOCK = 4_000_000_000_000
 const OPERATION = 'operation'
 const TOKEN = 'abcdefgh'
 
+type Step = [name: string, call: Call]
+
 describe('enter-step', () => {
   const prefix = testPrefix('straight')
   let raw: RawRedis
@@ -203,8 +205,10 @@ describe('enter-step', () => {
     const isMade = Number(entered.reply) > 0
     expect(entered.untouched).toEqual(advanced.untouched)
     expect(entered.after).toEqual(isMade ? advanced.after : entered.untouched)
-    const all = Array.from({ length: Number(entered.reply) }, () => 'ok')
-    if (isMade) expect(all).toEqual(codesOf(advanced.reply))
+    const answers = isMade
+      ? Array.from({ length: Number(entered.reply) }, () => 'ok')
+      : []
+    expect(answers).toEqual(isMade ? codesOf(advanced.reply) : [])
     return isMade
   }
 
@@ -284,6 +288,47 @@ describe('enter-step', () => {
     ],
   ])('is not made for %s', async (_, each) => {
     expect(await compare({ ...PLAIN, ...each })).toBe(false)
+  })
+
+  const succeed: Step = ['one', ['succeedStep', { result: '1' }]]
+  const add: Step = ['two', ['addStep', {}]]
+  const start: Step = ['two', ['startStep', { leaseMs: LEASE_MS }]]
+  const startOther: Step = ['other', start[1]]
+  const fail: Step = ['one', ['failStep', { error: '{}', attempt: '' }]]
+  const callFor = (calls: readonly Step[], fence = FENCE) =>
+    enterCall(
+      keys,
+      'run',
+      fence,
+      calls.map(([step, call]) => callOf('run', step, call)),
+      keys.runScriptKeys('run')
+    )
+
+  test('is what a driver calls that goes on to the next step', () => {
+    expect(callFor([add, start])).toBeDefined()
+    expect(callFor([succeed, add, start])).toBeDefined()
+  })
+
+  test.each<[string, Step[], fence?: string]>([
+    ['there is no lock', [succeed, add, start], ''],
+    ['the step before fails', [fail, add, start]],
+    ['the step before is the next one', [['two', succeed[1]], add, start]],
+    ['another step starts', [succeed, add, startOther]],
+    ['none starts', [succeed, add]],
+    ['none is new', [succeed, start]],
+    ['one more has ended', [fail, succeed, add, start]],
+    ['one more starts', [add, start, startOther]],
+  ])('is not called if %s', (_, calls, fence) => {
+    expect(callFor(calls, fence)).toBeUndefined()
+  })
+
+  test('is not called if another token of the step starts', () => {
+    const { startStep } = transitions
+    const added = callOf('run', ...add)
+    const args = { stepId: keys.stepId('run', 'two', 'other'), leaseMs: 1 }
+    const calls = [added, transitionOf(startStep, args, 'two')]
+    const runKeys = keys.runScriptKeys('run')
+    expect(enterCall(keys, 'run', FENCE, calls, runKeys)).toBeUndefined()
   })
 
   test.each([
