@@ -32,7 +32,6 @@ export function enterCall(
     start?.transition !== startStep ||
     add?.transition !== addStep ||
     name === undefined ||
-    name !== start.stepName ||
     add.args[0] !== start.args[0] ||
     (done && (done.transition !== succeedStep || done.stepName === name))
   ) {
