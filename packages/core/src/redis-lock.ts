@@ -75,14 +75,6 @@ export class RedisLock {
     return new RedisLease(this.#runner, key, token, this.options, sentAt)
   }
 
-  #takeOf(key: string): NonNullable<AcquireOptions['take']> {
-    return (token, ttlMs) =>
-      this.#runner.run(acquireLock, {
-        keys: { lock: key },
-        args: { token, ttlMs },
-      })
-  }
-
   /**
    * Makes a call that somebody else's lock may refuse, trying as often as the
    * options say.
@@ -140,6 +132,14 @@ export class RedisLock {
       const problem = await lease.release()
       if (problem !== undefined) this.#onReleaseError(key, problem)
     }
+  }
+
+  #takeOf(key: string): NonNullable<AcquireOptions['take']> {
+    return (token, ttlMs) =>
+      this.#runner.run(acquireLock, {
+        keys: { lock: key },
+        args: { token, ttlMs },
+      })
   }
 }
 

@@ -48,7 +48,7 @@ export interface ScriptCall<Key extends string, Arg extends string> {
   rest?: readonly string[]
   /** Only for a script whose header lists 'KEYS rest': keys after the others. */
   moreKeys?: readonly string[]
-  /** The id of an operation that is tried in two ways: see `ScriptRunner`. */
+  /** The operation's id, if another script was called for it before. */
   operation?: string
   /** Whether this call is durable, if not every call of the script is. */
   durable?: boolean
