@@ -18,7 +18,7 @@ import {
   isIoRedisClient,
   isNodeRedisClient,
 } from './client.js'
-import { toError, toReply } from './reply.js'
+import { toError, toReply, withoutArguments } from './reply.js'
 
 /** ioredis's own default, in ms. */
 const CONNECT_TIMEOUT_MS = 10_000
@@ -170,7 +170,7 @@ export class IoRedisAdapter implements RedisAdapter {
     } catch (error) {
       // On a client that has ended it would hide the errors of the next try.
       if (this.#owned) await disconnected(this.client)
-      const cause = reason ?? error
+      const cause = withoutArguments(reason ?? error)
       throw new RedisConnectionError(
         `Cannot connect to Redis at ${address(this.client)}: ` +
           reasonOf(cause),

@@ -22,11 +22,25 @@ export function toReply(value: unknown): RedisReply {
   return Object.entries(value).flatMap(([k, v]) => [k, toReply(v)])
 }
 
+/**
+ * ioredis notes in its errors which command failed, with its arguments: the
+ * password of a HELLO, what a run was given. Whoever logs an error of ours logs
+ * its cause, so only the command's name stays.
+ */
+export function withoutArguments(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const noted = error as { command?: { name: string }; lastNodeError?: unknown }
+  if (noted.command) noted.command = { name: noted.command.name }
+  withoutArguments(noted.lastNodeError)
+  return error
+}
+
 /** An error reply of the server, or no connection to it. */
 export function toError(
   error: unknown
 ): RedisReplyError | RedisConnectionError {
   const message = error instanceof Error ? error.message : String(error)
+  withoutArguments(error)
   // ioredis names every error reply so, and no other error.
   if (error instanceof Error && error.name === 'ReplyError') {
     return new RedisReplyError(message, { cause: error })

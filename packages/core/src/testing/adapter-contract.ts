@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RedisAdapter, RedisCommand } from '../adapter.js'
 import { isRedisAdapter } from '../adapter.js'
@@ -105,6 +106,20 @@ export function defineAdapterContract(
       await expect(failure).rejects.toMatchObject({ replyCode: 'WRONGTYPE' })
       const error = await failure.catch((e: Error) => e)
       expect((error as Error).cause).toBeInstanceOf(Error)
+    })
+
+    test('an error says nothing of what was sent, nor does its cause', async () => {
+      await send('SET', keyOf('public'), 'x')
+      const push: [string, string, string] = ['LPUSH', keyOf('public'), 'hush']
+      const errors = [
+        await send(...push).catch((e: Error) => e),
+        ...(await sendAll(adapter, [push])),
+      ]
+      // What a logger writes, with whatever a client hangs on its errors.
+      for (const error of errors) {
+        expect(error).toBeInstanceOf(RedisReplyError)
+        expect(inspect(error, { depth: null })).not.toContain('hush')
+      }
     })
 
     test('sends several commands and keeps their order, errors in place', async () => {
