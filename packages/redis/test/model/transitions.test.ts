@@ -234,7 +234,7 @@ describe('transitions in any order, some at once', () => {
             )
             for (const { name, ...command } of batch) {
               // What is wrong with a step that is not there comes later here.
-              const onStep = STEPS.find((step) => name.includes(` ${step}`))
+              const onStep = STEPS.find((step) => name.endsWith(` ${step}`))
               if (onStep && !name.startsWith('insert') && !ids.has(onStep)) {
                 continue
               }
