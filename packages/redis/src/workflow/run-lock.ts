@@ -50,11 +50,11 @@ export class RunLock {
       (lease) => this.#within(runId, lease, first, body),
       {
         take: async (token, ttlMs) => {
-          const { read, ...outcome } = await runner.run(runScripts.acquireRun, {
+          const outcome = await runner.run(runScripts.acquireRun, {
             keys: runKeys,
             args: { token, ttlMs, limit },
           })
-          first = read && { ...read, limit }
+          first = outcome.read && { ...outcome.read, limit }
           return outcome
         },
       }

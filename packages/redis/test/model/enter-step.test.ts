@@ -36,7 +36,7 @@ const TOKEN = 'abcdefgh'
 type Step = [name: string, call: Call]
 
 describe('enter-step', () => {
-  const prefix = testPrefix('straight')
+  const prefix = testPrefix('enter-step')
   let raw: RawRedis
   let keys: KeySchema
 
@@ -219,7 +219,7 @@ describe('enter-step', () => {
   }
 
   test.each<[string, Partial<Case>]>([
-    ['a step follows another one', {}],
+    ['a step that follows another one', {}],
     ['the first step', { done: [], isFirst: true }],
     ['a result of nothing', { result: '' }],
     [
@@ -268,7 +268,7 @@ describe('enter-step', () => {
   })
 
   test.each<[string, Partial<Case>]>([
-    ['a step that is there already', { next: DONE }],
+    ['a step that is there already', { next: DONE, isFirst: true }],
     ['a lost lock', { fence: 'of another' }],
     ['a run that was suspended', { runStatus: 'suspended' }],
     ['a run that has ended', { runStatus: 'cancelled' }],
