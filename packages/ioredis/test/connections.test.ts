@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { RedisConnectionError, RedisOptionsError } from '@pikku/redis-core'
 import { RedisServer } from '@pikku/redis-testing'
 import { Redis } from 'ioredis'
@@ -40,6 +41,21 @@ describe('connections of the ioredis adapter', () => {
     server.resume()
     await adapter.open()
     expect(await adapter.send({ key: null, args: ['PING'] })).toBe('PONG')
+    await adapter.close()
+    await server.stop()
+  })
+
+  test('a password that no node of a cluster takes is in no cause', async () => {
+    const server = await RedisServer.start({ args: ['--requirepass', 'right'] })
+    const { host, port } = server
+    const adapter = new IoRedisAdapter({
+      nodes: [{ host, port }],
+      options: { redisOptions: { password: 'wr0ng-secret' } },
+    })
+    const error = await adapter.open().catch((e: Error) => e)
+    expect(error).toBeInstanceOf(RedisConnectionError)
+    expect(inspect(error, { depth: null })).toContain('WRONGPASS')
+    expect(inspect(error, { depth: null })).not.toContain('wr0ng-secret')
     await adapter.close()
     await server.stop()
   })
