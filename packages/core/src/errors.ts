@@ -138,7 +138,7 @@ export class RedisLockLostError extends RedisError {
   }
 }
 
-/** The run does not exist: deleted, expired, or never created. */
+/** The run does not exist: deleted, or never created. */
 export class RedisRunNotFoundError extends RedisError {
   override name = 'RedisRunNotFoundError'
   override readonly code = 'REDIS_RUN_NOT_FOUND'

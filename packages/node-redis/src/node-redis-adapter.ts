@@ -280,7 +280,7 @@ export class NodeRedisAdapter implements RedisAdapter {
 }
 
 function create(connection: unknown): AnyNodeRedisClient {
-  if (connection === undefined) return owned({})
+  if (connection === undefined) return createClient(withoutTimeout({}))
   if (typeof connection === 'string' && connection !== '') {
     if (!URL.canParse(connection)) {
       // The text is not repeated: it may hold a password.
@@ -288,7 +288,7 @@ function create(connection: unknown): AnyNodeRedisClient {
         'connection is not a URL such as redis://localhost:6379'
       )
     }
-    return owned({ url: connection })
+    return createClient(withoutTimeout({ url: connection }))
   }
   if (typeof connection !== 'object' || connection === null) {
     throw new RedisOptionsError(
@@ -297,17 +297,18 @@ function create(connection: unknown): AnyNodeRedisClient {
         (connection === '' ? 'an empty string' : `a ${typeof connection}`)
     )
   }
-  if ('rootNodes' in connection) {
+  const options = withoutTimeout(connection)
+  if ('rootNodes' in options) {
     return createCluster(
-      connection as RedisClusterOptions
+      options as RedisClusterOptions
     ) as unknown as AnyNodeRedisClient
   }
-  if ('sentinelRootNodes' in connection) {
+  if ('sentinelRootNodes' in options) {
     return createSentinel(
-      connection as RedisSentinelOptions
+      options as RedisSentinelOptions
     ) as unknown as AnyNodeRedisClient
   }
-  return owned(connection as RedisClientOptions)
+  return createClient(options)
 }
 
 /**
@@ -315,12 +316,9 @@ function create(connection: unknown): AnyNodeRedisClient {
  * it costs half of the throughput and only rejects what was not yet written.
  * A connection that we own goes without, unless its options say otherwise.
  */
-function owned(options: RedisClientOptions): AnyNodeRedisClient {
+function withoutTimeout(options: RedisClientOptions): RedisClientOptions {
   const commandOptions = { timeout: undefined, ...options.commandOptions }
-  return createClient({
-    ...options,
-    commandOptions,
-  }) as unknown as AnyNodeRedisClient
+  return { ...options, commandOptions }
 }
 
 /** Raw commands go without a prefix: keys and tools would disagree. */

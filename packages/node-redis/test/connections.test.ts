@@ -1,8 +1,8 @@
 import { RedisConnectionError, RedisOptionsError } from '@pikku/redis-core'
-import { RedisServer } from '@pikku/redis-testing'
+import { RedisCluster, RedisSentinels, RedisServer } from '@pikku/redis-testing'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
-import { describe, expect, inject, test } from 'vitest'
+import { describe, expect, inject, test, vi } from 'vitest'
 import { NodeRedisAdapter } from '../src/index.js'
 
 describe('connections of the node-redis adapter', () => {
@@ -39,6 +39,27 @@ describe('connections of the node-redis adapter', () => {
     expect(await adapter.send({ key: null, args: ['PING'] })).toBe('PONG')
     await adapter.close()
     await server.stop()
+  })
+
+  test('a connection that is made here gives no command a timeout, unless its options do', async () => {
+    const cluster = await RedisCluster.start()
+    const sentinels = await RedisSentinels.start({ replicas: 0 })
+    const rootNodes = cluster.urls.map((url) => ({ url }))
+    const sentinelRootNodes = sentinels.addresses
+    try {
+      for (const options of [
+        { url: inject('redisUrl') },
+        { rootNodes },
+        { name: sentinels.name, sentinelRootNodes },
+      ]) {
+        expect(await timeoutsOf(options)).toEqual([])
+        const commandOptions = { timeout: 1_234 }
+        const asked = await timeoutsOf({ ...options, commandOptions })
+        expect(asked).toEqual([1_234])
+      }
+    } finally {
+      await Promise.all([cluster.stop(), sentinels.stop()])
+    }
   })
 
   test('a client that adds a keyPrefix of its own is refused', () => {
@@ -80,3 +101,19 @@ describe('connections of the node-redis adapter', () => {
     }
   })
 })
+
+/** The timeouts, in ms, that node-redis gives a command over this connection. */
+async function timeoutsOf(
+  options: ConstructorParameters<typeof NodeRedisAdapter>[0]
+): Promise<number[]> {
+  const adapter = new NodeRedisAdapter(options)
+  await adapter.open()
+  const timeout = vi.spyOn(AbortSignal, 'timeout')
+  try {
+    await adapter.send({ key: 'key', args: ['GET', 'key'] })
+    return timeout.mock.calls.map(([ms]) => ms)
+  } finally {
+    timeout.mockRestore()
+    await adapter.close()
+  }
+}

@@ -1,5 +1,4 @@
 import {
-  type Durability,
   type RedisAdapter,
   RedisOptionsError,
   shareAdapter,
@@ -7,20 +6,25 @@ import {
 import type { DeploymentServiceConfig } from '@pikku/core/services'
 import type { RedisAgentServiceOptions } from './agents/redis-agent-service.js'
 import type { RedisChannelStoreOptions } from './channels/base-channel-store.js'
-import { commonOf, refuseUnknown } from './common/service-options.js'
+import {
+  commonOf,
+  refuseUnknown,
+  type ServiceOptions,
+} from './common/service-options.js'
 import type { RedisDeploymentServiceOptions } from './deployments/deployment-options.js'
 import type { RedisSecretServiceOptions } from './secrets/base-secret-service.js'
 import type { RedisSessionStoreOptions } from './sessions/base-session-store.js'
 import type { RedisWorkflowServiceOptions } from './workflow/workflow-options.js'
 
-/** Options of each family, which go before those that all have in common. */
-export interface RedisServicesOptions {
-  /** See the services' own option. */
-  callTimeoutMs?: number
-  /** See the services' own option. */
-  durability?: Durability
-  /** See the services' own option. */
-  maxValueBytes?: number
+/**
+ * Options of all services, and those of each family, which go before them. A
+ * `keyPrefix` belongs to a family.
+ */
+export interface RedisServicesOptions extends Omit<
+  ServiceOptions,
+  'keyPrefix'
+> {
+  /** Of the workflow service and of the run service. */
   workflows?: RedisWorkflowServiceOptions
   /** Of the channel store and, but for its lease, of the event hub store. */
   channels?: RedisChannelStoreOptions

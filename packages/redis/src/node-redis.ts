@@ -56,6 +56,7 @@ export class RedisWorkflowService extends BaseRedisWorkflowService {
    * @param connection A client (shared, never closed here), a client of a
    *   cluster, a connection string, options of the client, an adapter, or
    *   nothing for localhost:6379.
+   * @param options Or a queue and the key prefix, or the key prefix and options.
    * @throws RedisOptionsError that names what is wrong with an argument.
    */
   constructor(
@@ -88,6 +89,7 @@ export class RedisWorkflowRunService extends BaseRedisWorkflowRunService {
    * @param connection A client (shared, never closed here), a client of a
    *   cluster, a connection string, options of the client, an adapter, or
    *   nothing for localhost:6379.
+   * @param options Or a queue and the key prefix, or the key prefix and options.
    * @throws RedisOptionsError that names what is wrong with an argument.
    */
   constructor(
@@ -162,6 +164,7 @@ export class RedisSessionStore<
 export class RedisSecretService extends BaseRedisSecretService {
   /**
    * @param connection See {@link RedisWorkflowService}.
+   * @param options The key, its version, and what every service takes.
    * @throws RedisOptionsError that names what is wrong with an argument.
    */
   constructor(
@@ -176,6 +179,7 @@ export class RedisSecretService extends BaseRedisSecretService {
 export class RedisCredentialService extends BaseRedisCredentialService {
   /**
    * @param connection See {@link RedisWorkflowService}.
+   * @param options The key, its version, and what every service takes.
    * @throws RedisOptionsError that names what is wrong with an argument.
    */
   constructor(
@@ -193,6 +197,8 @@ export class RedisDeploymentService extends BaseRedisDeploymentService {
    *   stands without that, in ms.
    * @param connection See {@link RedisWorkflowService}; an adapter is shared.
    * @param options Options, or the key prefix alone.
+   * @param jwt Signs the calls to other deployments.
+   * @param secrets Has the secret that they are signed with.
    * @throws RedisOptionsError that names what is wrong with an argument.
    */
   constructor(
@@ -263,6 +269,7 @@ export type RedisServices<
  * `secrets` is.
  *
  * @param connection See {@link RedisWorkflowService}.
+ * @param options Options of all services, and those of each family.
  * @throws RedisOptionsError that names what is wrong with an argument.
  */
 export function createRedisServices<
