@@ -17,8 +17,6 @@ import type { RedisWorkflowServiceOptions } from './workflow-options.js'
 
 /** How long, in ms, until a run that was interrupted is tried again. */
 const RETRY_MS = 1_000
-/** How often a replay that came upon a step it did not know is made again. */
-const MOST_REPLAYS = 3
 
 export type Rpc = Parameters<PikkuWorkflowService['runWorkflowJob']>[1]
 
@@ -149,29 +147,41 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
       return (await this.claimStepForExecution(runId, stepName, rpcName)) as T
     }
     return lock.withLock(keys.stepLockKey(runId, stepName), async () => {
-      const result = await fn()
-      await fences.settle()
-      return result
+      try {
+        return await fn()
+      } finally {
+        await fences.settle()
+      }
     })
   }
 
   /**
    * A step is in this context's hands from its call to its end, whatever becomes
-   * of it. Sleeps and gates are not: others may go on beside them.
+   * of it, and a gate until it is found open or shut. A sleep is not: others may
+   * go on beside it.
    */
   override createWorkflowWire(
     ...args: Parameters<PikkuWorkflowService['createWorkflowWire']>
   ): ReturnType<PikkuWorkflowService['createWorkflowWire']> {
     const wire = super.createWorkflowWire(...args)
     const [, runId] = args
-    const hold = this.#context.fences.heldRun(runId)
+    const { calls, fences } = this.#context
+    const hold = fences.heldRun(runId)
     if (hold === undefined) return wire
-    const step = wire.do as (...call: unknown[]) => Promise<unknown>
     const { sleep } = wire
-    wire.do = ((...call: unknown[]) =>
-      this.#inBranch(runId, hold, () =>
-        hold.during(() => step(...call))
-      )) as typeof wire.do
+    const step = wire.do as (...call: unknown[]) => Promise<unknown>
+    const approval = wire.approval as (...call: unknown[]) => Promise<unknown>
+    const suspend = wire.suspend as (...call: unknown[]) => Promise<unknown>
+    const inHand = (call: () => Promise<unknown>) =>
+      this.#inBranch(runId, hold, () => hold.during(call))
+    wire.do = ((...call: unknown[]) => {
+      const rpcName = typeof call[1] === 'string' ? call[1] : undefined
+      return inHand(() => calls.during(runId, rpcName, () => step(...call)))
+    }) as typeof wire.do
+    wire.approval = ((...call: unknown[]) =>
+      inHand(() => approval(...call))) as typeof wire.approval
+    wire.suspend = ((...call: unknown[]) =>
+      inHand(() => suspend(...call))) as typeof wire.suspend
     wire.sleep = (...call) => this.#inBranch(runId, hold, () => sleep(...call))
     return wire
   }
@@ -229,26 +239,30 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
    *   no queue; not for a child run that a starter found: it is another's.
    */
   override async runWorkflowJob(runId: string, rpc: Rpc): Promise<void> {
-    const inside = this.#context.fences.holds(runId)
-    for (let replays = 1; ; replays++) {
-      try {
-        return await this.#driveOnce(runId, rpc, inside)
-      } catch (error) {
-        if (!isStale(error, runId) || inside) throw error
-        if (replays < MOST_REPLAYS) continue
-        throw await this.#interrupted(runId, error, false)
-      }
+    const { fences } = this.#context
+    const inside = fences.holds(runId)
+    try {
+      await this.#driveOnce(runId, rpc, inside)
+    } catch (error) {
+      if (!isStale(error, runId) || inside) throw error
+      // Who adds steps beside it may go on with that: now it asks for each.
+      await this.#driveOnce(runId, rpc, inside, true)
     }
   }
 
-  async #driveOnce(runId: string, rpc: Rpc, inside: boolean): Promise<void> {
+  async #driveOnce(
+    runId: string,
+    rpc: Rpc,
+    inside: boolean,
+    asksForSteps = false
+  ): Promise<void> {
     const { adopted, fences } = this.#context
     const isAdopted = adopted.delete(runId)
     let entered = false
     try {
       // The engine reads the recorded steps before it takes the lock. Steps
       // that the holder records meanwhile would look undone, and run again.
-      await this.#runLock.aroundDriver(runId, async () => {
+      await this.#runLock.aroundDriver(runId, asksForSteps, async () => {
         entered = true
         try {
           await super.runWorkflowJob(runId, rpc)

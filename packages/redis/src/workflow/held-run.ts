@@ -48,6 +48,8 @@ export class HeldRun {
   ended = false
   /** The names of all steps, once the body's replay has read them. */
   known: Set<string> | undefined
+  /** Whether others may have added steps: then nothing is taken for known. */
+  asksForSteps = false
   /** What was read along with the lock, for the replay. */
   first: FirstRead | undefined
   /** The run as it was read along with its steps, for whoever asks first. */

@@ -87,7 +87,10 @@ export class HistoryStore {
       return this.#allAttempts(keys.historyKey(runId), attempts, limit)
     })
     const latest = latestOf(attempts)
-    if (hold) hold.known = new Set(latest.map(({ stepName }) => stepName))
+    // A run of 0.12 may have steps that are in no history yet.
+    if (hold && !hold.asksForSteps && hold.readAhead?.has('listed')) {
+      hold.known = new Set(latest.map(({ stepName }) => stepName))
+    }
     return latest.map((attempt) => ({
       ...named(attempt),
       status: statusInReplay(attempt),

@@ -11,7 +11,8 @@ import { StaleReplayError } from './stale-replay-error.js'
 export class RunFences {
   readonly #held = new AsyncLocalStorage<ReadonlyMap<string, HeldRun>>()
   readonly #all = new Set<HeldRun>()
-  readonly #outages = new WeakSet<Error>()
+  /** Outages, and what a parent's body failed with beside its child run. */
+  readonly #stopping = new WeakSet<Error>()
 
   /**
    * Runs the body with the run's lock added to what is held; ends when all of
@@ -100,12 +101,26 @@ export class RunFences {
    * Waits for all that this context has written and not waited for. Whoever is
    * about to have an effect outside, or to read, does so after this.
    *
+   * A child run in the hands of its parent's body does not fail by what that
+   * fails with. It goes on beside a replay that was stale, as other steps do,
+   * and is stopped by anything else: its next driver goes on with it.
+   *
    * @param but A run whose writes keep their order without it.
    * @throws What a deferred write failed with.
    */
   async settle(but?: HeldRun): Promise<void> {
-    for (const hold of this.#held.getStore()?.values() ?? []) {
-      if (hold !== but) await hold.settled()
+    const holds = [...(this.#held.getStore()?.values() ?? [])]
+    for (const [i, hold] of holds.entries()) {
+      if (hold === but) continue
+      const children = holds.slice(i + 1)
+      try {
+        await hold.settled()
+      } catch (error) {
+        if (children.length === 0) throw error
+        if (error instanceof StaleReplayError) continue
+        this.#stop(children, error)
+        throw error
+      }
     }
   }
 
@@ -153,10 +168,16 @@ export class RunFences {
     }
   }
 
+  #stop(holds: readonly HeldRun[], error: unknown): void {
+    const cause = error instanceof Error ? error : new Error(String(error))
+    this.#stopping.add(cause)
+    for (const hold of holds) hold.stop(cause)
+  }
+
   /** Notes the failure of a call that this context made. */
   failed(error: unknown): void {
     if (!isOutage(error) && !(error instanceof StaleReplayError)) return
-    if (isOutage(error)) this.#outages.add(error)
+    if (isOutage(error)) this.#stopping.add(error)
     for (const [runId, hold] of this.#held.getStore() ?? []) {
       // An outage is everybody's; a stale replay is one body's.
       const isOther = error instanceof StaleReplayError && error.runId !== runId
@@ -164,8 +185,8 @@ export class RunFences {
     }
   }
 
-  /** Whether this is an outage that stopped a body inside a run lock. */
+  /** Whether this stopped a body inside a run lock, through no fault of it. */
   stoppedBy(error: unknown): boolean {
-    return error instanceof Error && this.#outages.has(error)
+    return error instanceof Error && this.#stopping.has(error)
   }
 }

@@ -1,5 +1,5 @@
 import { type RedisLease, runScripts } from '@pikku/redis-core'
-import type { FirstRead } from './held-run.js'
+import type { FirstRead, HeldRun } from './held-run.js'
 import type { StoreContext } from './store-context.js'
 
 /**
@@ -31,15 +31,22 @@ export class RunLock {
     const { fences, keys, lock } = this.#context
     if (fences.holds(runId)) return body()
     return lock.withLock(keys.lockKey(runId), (lease) =>
-      this.#within(runId, lease, undefined, body)
+      this.#within(runId, lease, body)
     )
   }
 
   /**
    * The same for a body that replays the run first: the run and its history come
    * along in one round trip.
+   *
+   * @param asksForSteps Whether the body asks for each step that its replay has
+   *   not seen, and takes none for new.
    */
-  async aroundDriver<T>(runId: string, body: () => Promise<T>): Promise<T> {
+  async aroundDriver<T>(
+    runId: string,
+    asksForSteps: boolean,
+    body: () => Promise<T>
+  ): Promise<T> {
     const { fences, keys, lock, runner } = this.#context
     if (fences.holds(runId)) return body()
     const runKeys = keys.runScriptKeys(runId)
@@ -47,7 +54,7 @@ export class RunLock {
     let first: FirstRead | undefined
     return lock.withLock(
       runKeys.lock,
-      (lease) => this.#within(runId, lease, first, body),
+      (lease) => this.#within(runId, lease, body, { first, asksForSteps }),
       {
         take: async (token, ttlMs) => {
           const outcome = await runner.run(runScripts.acquireRun, {
@@ -64,12 +71,11 @@ export class RunLock {
   #within<T>(
     runId: string,
     lease: RedisLease,
-    first: FirstRead | undefined,
-    body: () => Promise<T>
+    body: () => Promise<T>,
+    replay: Partial<Pick<HeldRun, 'first' | 'asksForSteps'>> = {}
   ): Promise<T> {
     const { fences, writer } = this.#context
-    const hold = writer.hold(runId, lease)
-    hold.first = first
+    const hold = Object.assign(writer.hold(runId, lease), replay)
     return fences.within(runId, hold, body)
   }
 }

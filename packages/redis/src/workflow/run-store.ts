@@ -36,10 +36,11 @@ export class RunStore {
    * unless it has failed by then.
    */
   async create(run: NewRun): Promise<string> {
-    const { runner, keys } = this.#context
+    const { runner, keys, calls } = this.#context
     const fields = newRunFields(run, this.#context.encode)
+    const parentStepId = calls.parentOf(run.workflow, run.wire)
     for (let nth = 1; ; nth++) {
-      const id = newRunId(run.wire.parentStepId, nth)
+      const id = newRunId(parentStepId, nth)
       const { code, detail } = await runner.run(runScripts.createRun, {
         keys: keys.runScriptKeys(id),
         args: {},

@@ -59,8 +59,11 @@ export class RunWriter {
     }
     return await fences.guard(runId, async () => {
       await fences.settle(hold)
+      if (hold.stopped !== undefined) throw hold.stopped
       if (hold.open) return await hold.push(call)
-      return (await this.#send(runId, '', [call]))[0]!
+      // It was closed meanwhile: who lost the lock is refused all the same.
+      const [outcome] = await this.#send(runId, fences.tokenOf(runId), [call])
+      return outcome!
     })
   }
 

@@ -92,13 +92,14 @@ export class StepStore {
   }
 
   async start(stepId: string): Promise<void> {
-    const { leases } = this.#context
+    const { leases, calls, keys } = this.#context
     const { leaseMs } = leases
+    calls.started(keys.parseStepId(stepId).runId, stepId)
     const { code, detail } = await this.#write(transitions.startStep, {
       stepId,
       leaseMs,
     })
-    if (code === 'ok') leases.hold(stepId, Number(detail[0]))
+    if (code === 'ok') this.#keepInHand(stepId, Number(detail[0]))
     else if (detail[0] === 'succeeded') this.#late(stepId, 'running')
   }
 
@@ -164,7 +165,7 @@ export class StepStore {
       throw new RedisStepConflictError(runId, stepName, kept, attempt)
     }
     const step = this.#state(outcome, runId, stepName)
-    if (status === 'running') leases.hold(stepId, step.attemptCount)
+    if (status === 'running') this.#keepInHand(stepId, step.attemptCount)
     return step
   }
 
@@ -254,6 +255,13 @@ export class StepStore {
   ): { runId: string; call: TransitionCall } {
     const { runId, stepName } = this.#context.keys.parseStepId(args.stepId)
     return { runId, call: transitionOf(transition, args, stepName) }
+  }
+
+  /** A driver's sign of life is its run lock, as long as it has that. */
+  #keepInHand(stepId: string, attempt: number): void {
+    const { fences, keys, leases } = this.#context
+    const { runId } = keys.parseStepId(stepId)
+    if (fences.heldRun(runId) === undefined) leases.hold(stepId, attempt)
   }
 
   /** The caller's attempt is over; which one, if the caller is its worker. */

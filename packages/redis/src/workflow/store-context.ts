@@ -13,6 +13,7 @@ import { MAX_VALUE_BYTES } from '../common/service-options.js'
 import { RunFences } from './run-fences.js'
 import { RunWriter } from './run-writer.js'
 import { clipError, type SerializedError } from './serialized-error.js'
+import { StepCalls } from './step-calls.js'
 import { StepClaims } from './step-claims.js'
 import { StepLeases } from './step-leases.js'
 import type { RedisWorkflowServiceOptions } from './workflow-options.js'
@@ -30,6 +31,7 @@ export interface StoreContext {
   readonly writer: RunWriter
   readonly leases: StepLeases
   readonly claims: StepClaims
+  readonly calls: StepCalls
   /** Child runs that somebody else had started already. */
   readonly adopted: Set<string>
   /** A value as JSON within the size limit: see {@link encodeJson}. */
@@ -64,6 +66,7 @@ export function createStoreContext(
     writer: new RunWriter(runner, keys, fences, pipelining),
     leases: new StepLeases(runner, keys, options.stepLeaseMs ?? STEP_LEASE_MS),
     claims: new StepClaims(),
+    calls: new StepCalls(),
     adopted: new Set(),
     lock: new RedisLock(runner, {
       ...lock,

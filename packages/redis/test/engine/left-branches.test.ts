@@ -90,6 +90,37 @@ describe.each(CLIENTS)(
       expect(ran).toEqual(['first', 'second', 'third'])
     })
 
+    test('a step behind a gate that has opened runs once, and in the lock', async () => {
+      let atOnce = 0
+      let most = 0
+      engine.workflow('order', async (workflow) => {
+        const charge = async () => {
+          await workflow.approval('ok', { schema })
+          await workflow.do('charge', async () => {
+            ran.push('charge')
+            most = Math.max(most, ++atOnce)
+            await delay(300)
+            atOnce--
+          })
+        }
+        return Promise.all([workflow.do('ship it', 'ship', {}), charge()])
+      })
+      const id = await engine.start('order')
+      await engine.runJob(engine.queue.take()!)
+      const ship = engine.queue.take()!
+      await engine.service.approveStep(id, 'ok', {})
+      // Driven on while the other branch is still in the queue.
+      const driven = engine.runJob(engine.queue.take()!)
+      await expect.poll(() => ran).toEqual(['charge'])
+      const other = await engine.another()
+      await engine.runJob(ship, other)
+      await engine.runJob(engine.queue.take()!, other)
+      await driven
+      await engine.drain(other)
+      expect(await engine.run(id)).toMatchObject({ status: 'completed' })
+      expect({ ran, most }).toEqual({ ran: ['charge'], most: 1 })
+    })
+
     test('a branch that is left may fail without harm to the process', async () => {
       engine.workflow('order', async (workflow) => {
         let tries = 0

@@ -1,7 +1,17 @@
 import { RedisWorkflowService as Published } from '@pikku/redis-published'
 import { uniquePrefix } from '@pikku/redis-testing'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  inject,
+  test,
+} from 'vitest'
 import { CLIENTS, openService, type Service } from '../clients.js'
+import { EngineHarness } from '../engine/engine-harness.js'
 
 const WIRE = { type: 'test' }
 
@@ -77,5 +87,57 @@ describe.each(CLIENTS)('a rolling deploy from 0.12.18 to $client', (client) => {
       await expect(attempt).rejects.toThrow(/Failed to acquire lock/)
     })
     expect(await ours.withRunLock(id, async () => 'in')).toBe('in')
+  })
+})
+
+describe.each(CLIENTS)('a driver of runs of 0.12.18 over $client', (client) => {
+  let engine: EngineHarness
+  let published: Published
+  let ran: string[]
+  const names = ['one', 'two', 'three', 'four', 'five']
+
+  beforeEach(async () => {
+    engine = await EngineHarness.open(client)
+    published = new Published(inject('redisUrl'), engine.prefix, {
+      wireQueues: false,
+    } as never)
+    ran = []
+    engine.workflow('w', async (workflow) => {
+      const results: unknown[] = []
+      for (const name of names) {
+        const step = async () => ran.push(name)
+        results.push(await workflow.do(name, step))
+      }
+      return results
+    })
+  })
+
+  afterEach(async () => {
+    await engine.close()
+    await published.close()
+  })
+
+  const finish = async (runId: string, stepName: string) => {
+    const step = await published.insertStepState(runId, stepName, null, null)
+    await published.setStepResult(step.stepId, `of 0.12: ${stepName}`)
+  }
+  const drive = async (id: string) => {
+    await engine.service.runWorkflowJob(id, engine.rpc)
+    expect((await engine.run(id)).status).toBe('completed')
+  }
+
+  test('goes on behind the steps that are recorded', async () => {
+    const id = await published.createRun('w', {}, true, 'w-1', WIRE)
+    await finish(id, 'one')
+    await finish(id, 'two')
+    await drive(id)
+    expect(ran).toEqual(['three', 'four', 'five'])
+  })
+
+  test('goes on behind steps that 0.12 adds to a run that is ours', async () => {
+    const id = await engine.service.createRun('w', {}, true, 'w-1', WIRE)
+    for (const name of names.slice(0, 4)) await finish(id, name)
+    await drive(id)
+    expect(ran).toEqual(['five'])
   })
 })

@@ -1,8 +1,8 @@
 import { until } from '@pikku/redis-testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { CLIENTS } from '../clients.js'
+import { CLIENTS, keysOf } from '../clients.js'
 import { EngineHarness, type Job } from '../engine/engine-harness.js'
-import { sweepUntilEnded } from './sweeping.js'
+import { firstRecovered, sweepUntilEnded } from './sweeping.js'
 
 const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
 const SCHEMA = {
@@ -73,17 +73,56 @@ describe.each(CLIENTS)('approvals over $client', (client) => {
     expect(await sweepUntilEnded(harness, runId)).toBe('completed')
   })
 
-  test('a gate that somebody else went through is not kept in hand', async () => {
+  test('a gate is in nobody’s hands, and a sweep makes nothing of it', async () => {
     harness.workflow('gated', async (workflow) => {
       await workflow.approval('Approve', { schema: SCHEMA })
     })
-    const worker = await harness.another(LEASE)
     const runId = await harness.start('gated')
-    await harness.drain(worker)
-    expect(worker['leasesHeld']).toBe(1)
-    await harness.service.approveStep(runId, 'Approve', {} as never)
     await harness.drain()
-    expect((await harness.run(runId)).status).toBe('completed')
-    await until(async () => worker['leasesHeld'] === 0)
+    expect(harness.service['leasesHeld']).toBe(0)
+    const { leases: index } = keysOf(harness.prefix).indexKeys(runId)
+    const leases = () =>
+      harness.service.adapter.send({
+        key: index,
+        args: ['ZCARD', index],
+      })
+    expect(await leases()).toBe(1)
+    await until(async () => {
+      expect(await harness.service.recoverOrphanedSteps()).toEqual({
+        recovered: [],
+      })
+      return (await leases()) === 0
+    })
+    expect((await harness.run(runId)).status).toBe('suspended')
+  })
+
+  test('beside a gate that is shut, a driver that died in a step is replaced', async () => {
+    let calls = 0
+    harness.workflow('gated', (workflow) =>
+      Promise.all([
+        workflow.approval('Approve', { schema: SCHEMA }),
+        workflow.do('ask', async () => {
+          calls++
+          if (calls === 1) await held
+        }),
+      ])
+    )
+    const runId = await harness.start('gated')
+    const dead = await harness.another(LEASE)
+    const job = harness.queue.take() as Job
+    void harness.deliver(job, dead).catch(() => {})
+    await until(async () => {
+      return calls === 1 && (await harness.run(runId)).status === 'suspended'
+    })
+    await dead.close()
+    expect(await firstRecovered(harness.service)).toEqual([
+      { runId, stepName: 'ask', outcome: 'redriven' },
+    ])
+    await harness.drain()
+    expect(calls).toBe(2)
+    expect((await harness.run(runId)).status).toBe('suspended')
+    await harness.service.approveStep(runId, 'Approve', {} as never)
+    expect(await sweepUntilEnded(harness, runId)).toBe('completed')
+    expect(calls).toBe(2)
   })
 })

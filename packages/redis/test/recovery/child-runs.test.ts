@@ -104,3 +104,44 @@ describe.each(CLIENTS)('child runs over $client', (client) => {
     expect(new Set(created).size).toBe(3)
   })
 })
+
+describe.each(CLIENTS)('child runs without a queue over $client', (client) => {
+  test('a driver that died beside its child goes on with that child', async () => {
+    const harness = await EngineHarness.open(client, { service: LEASE })
+    const effects: string[] = []
+    const children = new Set<string>()
+    const entered = Promise.withResolvers<void>()
+    harness.workflow('child', async (workflow) => {
+      children.add(workflow.runId!)
+      await workflow.do('charge', async () => effects.push('charge'))
+      await workflow.do('pack', async () => {
+        effects.push('pack')
+        if (effects.length > 2) return 'packed'
+        entered.resolve()
+        return new Promise(() => {})
+      })
+      return 'shipped'
+    })
+    let id = ''
+    harness.workflow('parent', (workflow) => {
+      id = workflow.runId!
+      return workflow.do('ship', 'child', {})
+    })
+    const dead = await harness.another(LEASE)
+    const wire = { type: 'test' }
+    dead.startWorkflow('parent', {}, wire, harness.rpc).catch(() => {})
+    await entered.promise
+    await dead.close()
+    harness.service.startRecovery({
+      everyMs: 50,
+      stalledAfterMs: 100,
+      rpc: harness.rpc,
+    })
+    await until(async () => (await harness.run(id)).status === 'completed')
+    expect((await harness.run(id)).output).toBe('shipped')
+    // The step that it died in is run again, and nothing that was recorded.
+    expect(effects).toEqual(['charge', 'pack', 'pack'])
+    expect(children.size).toBe(1)
+    await harness.close()
+  })
+})

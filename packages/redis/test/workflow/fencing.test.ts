@@ -69,6 +69,28 @@ describe.each(CLIENTS)('the run lock over $client', (client) => {
     expect(history.map(({ status }) => status)).toEqual(['pending'])
   })
 
+  test('what a body that lost the lock left behind writes nothing either', async () => {
+    const parent = await service.createRun('wf', {}, true, 'h', {
+      type: 'test',
+    })
+    const p = (await service.insertStepState(parent, 'p', null, {})).stepId
+    const other = (await service.insertStepState(runId, 't', null, {})).stepId
+    let left: Promise<unknown> = Promise.resolve()
+    await service.withRunLock(parent, async () => {
+      const child = service.withRunLock(runId, async () => {
+        await takeOver()
+        const refused = service.setStepRunning(stepId)
+        await expect(refused).rejects.toBeInstanceOf(RedisLockLostError)
+        // Under way while the other write waits for it, and the body ends.
+        await service.setStepResult(p, 1)
+        left = service.setStepRunning(other).catch((error: unknown) => error)
+      })
+      await expect(child).rejects.toBeInstanceOf(RedisLockLostError)
+      expect(await left).toBeInstanceOf(RedisLockLostError)
+    })
+    expect((await service.getStepState(runId, 't')).status).toBe('pending')
+  })
+
   test('who makes nothing of a refused write has lost the lock all the same', async () => {
     let lost = false
     const outcome = service.withRunLock(runId, async () => {

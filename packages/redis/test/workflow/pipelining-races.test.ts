@@ -118,6 +118,84 @@ describe.each(CLIENTS)('branches and failures over $client', (client) => {
     })
   })
 
+  test.each([true, false])(
+    'a child that runs beside a stale replay is gone on with, not run again (pipelining: %s)',
+    async (pipelining) => {
+      await service.close()
+      const options = { keyPrefix: harness.prefix, pipelining }
+      service = await openService(client, options, adapter)
+      const effects: string[] = []
+      const children = new Set<string>()
+      const entered = Promise.withResolvers<void>()
+      const letGo = Promise.withResolvers<void>()
+      let drives = 0
+      harness.workflow('child', async (workflow) => {
+        children.add(workflow.runId!)
+        await workflow.do('effect', async () => {
+          effects.push('effect')
+          entered.resolve()
+          await letGo.promise
+        })
+        await workflow.do('more', async () => void effects.push('more'))
+        return 'of the child'
+      })
+      harness.workflow('w', async (workflow) => {
+        drives++
+        const other = async () => {
+          await workflow.do('first', async () => 1)
+          await entered.promise
+          if (drives === 1) {
+            await meet(workflow.runId!, 'met')
+            setTimeout(() => letGo.resolve(), 50)
+          }
+          return workflow.do('met', async () => 'mine')
+        }
+        return Promise.all([workflow.do('c', 'child', {}), other()])
+      })
+      const { runId } = await start('w')
+      const run = await service.getRun(runId)
+      expect(run?.output).toEqual(['of the child', 'by another'])
+      expect({ effects, children: children.size }).toEqual({
+        effects: ['effect', 'more'],
+        children: 1,
+      })
+    }
+  )
+
+  test('a child whose parent lost its lock is left to its next driver, not failed', async () => {
+    const letGo = Promise.withResolvers<void>()
+    const entered = Promise.withResolvers<void>()
+    let id = ''
+    let child = ''
+    harness.workflow('child', async (workflow) => {
+      child = workflow.runId!
+      await workflow.do('effect', async () => {
+        entered.resolve()
+        await letGo.promise
+      })
+      await workflow.do('more', async () => 1)
+    })
+    harness.workflow('w', (workflow) => {
+      id = workflow.runId!
+      const other = async () => {
+        await workflow.do('first', async () => {
+          await entered.promise
+          const lock = keysOf(harness.prefix).lockKey(id)
+          await command('SET', lock, 'another owner')
+        })
+        // Its result is refused by now, and the child comes upon that first.
+        letGo.resolve()
+        await new Promise(() => {})
+      }
+      return Promise.race([workflow.do('c', 'child', {}), other()])
+    })
+    await start('w')
+    expect((await service.getRun(id))?.status).toBe('running')
+    expect((await service.getRun(child))?.status).toBe('running')
+    await service.runWorkflowJob(child, harness.rpc)
+    expect((await service.getRun(child))?.status).toBe('completed')
+  })
+
   test('a step that runs beside a stale replay ends before the next one, once', async () => {
     let drives = 0
     let calls = 0

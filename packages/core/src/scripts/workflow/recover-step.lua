@@ -25,7 +25,8 @@
 --   {'child', stepId, childRunId}  the step waits for its child run
 --   {'redrive'}  a step of the run's own driver, which is gone: a replay does it
 --   {'kept'}     the lease was renewed, or the driver is alive
---   {'dropped'}  the lease was of a step that is in no worker's hands
+--   {'dropped'}  the lease was of a step that is in no worker's hands, or of a
+--                gate that waits for somebody
 --
 -- A step that a queue's worker had is failed with the error, within its budget
 -- of attempts. A step of the driver has the run lock for its sign of life. One
@@ -36,6 +37,8 @@
 -- says 'dropped'. The step is 'pending' then, or its run idle: other sweeps see
 -- to it. What is only waited for keeps its lease, and is looked at again.
 
+-- What the engine calls steps that wait for a person.
+local GATES = { pikkuWorkflowApproval = true, pikkuWorkflowSuspend = true }
 local step_name, lease, orphans, retries = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[5])
 
 -- Who only waits is looked at less often: there may be many.
@@ -68,8 +71,8 @@ if fields.childRunId then
   look_again(4)
   return { 'child', fields.stepId, fields.childRunId }
 end
-if not fields.queued and run.status == 'suspended' then
-  -- A gate. When the run goes on, it is in the index of idle runs.
+if GATES[fields.rpcName] and not fields.queued and run.status == 'suspended' then
+  -- When the run goes on, it is in the index of idle runs.
   return drop()
 end
 if not fields.queued then
