@@ -1,0 +1,226 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { CLIENTS, keysOf, openService, type Service } from '../clients.js'
+import { EngineHarness } from '../engine/engine-harness.js'
+
+describe.each(CLIENTS)(
+  'replays that others add steps beside over $client',
+  (client) => {
+    let harness: EngineHarness
+    let service: Service
+
+    beforeEach(async () => {
+      harness = await EngineHarness.open(client)
+      service = await openService(client, { keyPrefix: harness.prefix })
+    })
+
+    afterEach(async () => {
+      await service.close()
+      await harness.close()
+    })
+
+    const WIRE = { type: 'test' }
+    const start = (workflow: string) =>
+      service.startWorkflow(workflow, {}, WIRE, harness.rpc)
+    const command = (...args: [string, string, ...string[]]) =>
+      harness.service.adapter.send({ key: args[1], args })
+    /** Somebody else adds a step to a run that is driven, and ends it. */
+    async function meet(runId: string, stepName: string): Promise<void> {
+      const { stepId } = await harness.service.insertStepState(
+        runId,
+        stepName,
+        null as never,
+        null
+      )
+      await harness.service.setStepResult(stepId, 'by another')
+    }
+
+    test('a child that is replayed is not started a second time', async () => {
+      const children = new Set<string>()
+      let effects = 0
+      harness.workflow('child', async (workflow) => {
+        const id = workflow.runId!
+        await workflow.do('effect', async () => void effects++)
+        if (!children.has(id)) await meet(id, 'met')
+        children.add(id)
+        return workflow.do('met', async () => 'mine')
+      })
+      harness.workflow('parent', (workflow) => workflow.do('c', 'child', {}))
+      const { runId } = await start('parent')
+      expect((await service.getRun(runId))?.output).toBe('by another')
+      expect({ effects, children: children.size }).toEqual({
+        effects: 1,
+        children: 1,
+      })
+    })
+
+    test.each([true, false])(
+      'a child that runs beside a stale replay is gone on with, not run again (pipelining: %s)',
+      async (pipelining) => {
+        await service.close()
+        const options = { keyPrefix: harness.prefix, pipelining }
+        service = await openService(client, options)
+        const effects: string[] = []
+        const children = new Set<string>()
+        const entered = Promise.withResolvers<void>()
+        const letGo = Promise.withResolvers<void>()
+        let drives = 0
+        harness.workflow('child', async (workflow) => {
+          children.add(workflow.runId!)
+          await workflow.do('effect', async () => {
+            effects.push('effect')
+            entered.resolve()
+            await letGo.promise
+          })
+          await workflow.do('more', async () => void effects.push('more'))
+          return 'of the child'
+        })
+        harness.workflow('w', async (workflow) => {
+          drives++
+          const other = async () => {
+            await workflow.do('first', async () => 1)
+            await entered.promise
+            if (drives === 1) {
+              await meet(workflow.runId!, 'met')
+              setTimeout(() => letGo.resolve(), 50)
+            }
+            return workflow.do('met', async () => 'mine')
+          }
+          return Promise.all([workflow.do('c', 'child', {}), other()])
+        })
+        const { runId } = await start('w')
+        const run = await service.getRun(runId)
+        expect(run?.output).toEqual(['of the child', 'by another'])
+        expect({ effects, children: children.size }).toEqual({
+          effects: ['effect', 'more'],
+          children: 1,
+        })
+      }
+    )
+
+    test('a child whose parent lost its lock is left to its next driver, not failed', async () => {
+      const letGo = Promise.withResolvers<void>()
+      const entered = Promise.withResolvers<void>()
+      let id = ''
+      let child = ''
+      harness.workflow('child', async (workflow) => {
+        child = workflow.runId!
+        await workflow.do('effect', async () => {
+          entered.resolve()
+          await letGo.promise
+        })
+        await workflow.do('more', async () => 1)
+      })
+      harness.workflow('w', (workflow) => {
+        id = workflow.runId!
+        const other = async () => {
+          await workflow.do('first', async () => {
+            await entered.promise
+            const lock = keysOf(harness.prefix).lockKey(id)
+            await command('SET', lock, 'another owner')
+          })
+          // Its result is refused by now, and the child comes upon that first.
+          letGo.resolve()
+          await new Promise(() => {})
+        }
+        return Promise.race([workflow.do('c', 'child', {}), other()])
+      })
+      await start('w')
+      expect((await service.getRun(id))?.status).toBe('running')
+      expect((await service.getRun(child))?.status).toBe('running')
+      await service.runWorkflowJob(child, harness.rpc)
+      expect((await service.getRun(child))?.status).toBe('completed')
+    })
+
+    test('a step that runs beside a stale replay ends before the next one, once', async () => {
+      let drives = 0
+      let calls = 0
+      let after = 0
+      const letGo = Promise.withResolvers<void>()
+      harness.workflow('w', async (workflow) => {
+        drives++
+        const slow = workflow
+          .do('slow', async () => {
+            calls++
+            await letGo.promise
+            return 'slow'
+          })
+          .then(async (result) => {
+            await workflow.do('after', async () => {
+              after++
+              await delay(20)
+            })
+            return result
+          })
+        const other = async () => {
+          await workflow.do('first', async () => 1)
+          if (drives === 1) {
+            await meet(workflow.runId!, 'met')
+            setTimeout(() => letGo.resolve(), 50)
+          }
+          return workflow.do('met', async () => 'mine')
+        }
+        return Promise.all([slow, other()])
+      })
+      const { runId } = await start('w')
+      expect((await service.getRun(runId))?.output).toEqual([
+        'slow',
+        'by another',
+      ])
+      expect({ calls, after, drives }).toEqual({
+        calls: 1,
+        after: 1,
+        drives: 2,
+      })
+    })
+
+    test('a step that fails beside a stale replay is run again by the replay alone', async () => {
+      let drives = 0
+      let calls = 0
+      const letGo = Promise.withResolvers<void>()
+      harness.workflow('w', async (workflow) => {
+        drives++
+        const slow = workflow.do(
+          'slow',
+          async () => {
+            const call = ++calls
+            if (call > 1) return 'slow'
+            await letGo.promise
+            throw new Error('the first time')
+          },
+          { retries: 2 }
+        )
+        const other = async () => {
+          await workflow.do('first', async () => 1)
+          if (drives === 1) {
+            await meet(workflow.runId!, 'met')
+            setTimeout(() => letGo.resolve(), 50)
+          }
+          return workflow.do('met', async () => 'mine')
+        }
+        return Promise.all([slow, other()])
+      })
+      const { runId } = await start('w')
+      expect((await service.getRun(runId))?.output).toEqual([
+        'slow',
+        'by another',
+      ])
+      expect({ calls, drives }).toEqual({ calls: 2, drives: 2 })
+    })
+
+    test('branches in the same call as a stale replay run once', async () => {
+      let drives = 0
+      const ran: string[] = []
+      harness.workflow('w', async (workflow) => {
+        const drive = ++drives
+        if (drive === 1) await meet(workflow.runId!, 'met')
+        const run = (name: string) =>
+          workflow.do(name, async () => void ran.push(`${name} in ${drive}`))
+        await Promise.all(['met', 'b', 'c'].map(run))
+      })
+      const { runId } = await start('w')
+      expect((await service.getRun(runId))?.status).toBe('completed')
+      expect(ran.toSorted()).toEqual(['b in 2', 'c in 2'])
+    })
+  }
+)
