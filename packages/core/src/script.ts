@@ -35,8 +35,11 @@ export interface ScriptDefinition<
   lua: readonly string[]
   keys: readonly Key[]
   args: readonly Arg[]
+  /** Whether further arguments may follow. @default false */
   variadic?: boolean
+  /** Whether replicas are waited for after it. @default false */
   durable?: boolean
+  /** Makes the result of the reply. */
   parse: (reply: RedisReply) => Result
 }
 
@@ -54,6 +57,14 @@ export interface ScriptCall<Key extends string, Arg extends string> {
   durable?: boolean
 }
 
+/**
+ * Names a script's keys and arguments. The source is the chunks of `lua` behind
+ * a prelude that gives them `operation`, the call's id, and `now`, the server's
+ * time in ms.
+ *
+ * The script has to be idempotent: {@link ScriptRunner} sends a call whose reply
+ * was lost again, with the same `operation`.
+ */
 export function defineScript<Key extends string, Arg extends string, Result>(
   definition: ScriptDefinition<Key, Arg, Result>
 ): Script<Key, Arg, Result> {

@@ -23,6 +23,7 @@ export {
   RedisOutOfMemoryError,
   RedisReadOnlyError,
   RedisRemoteCallError,
+  type RemoteCallFailure,
   RedisReplyError,
   RedisRotationError,
   RedisRunNotFoundError,
@@ -44,6 +45,11 @@ export type {
   RunCount,
   RunPage,
 } from './workflow/run-index.js'
+export type {
+  GraphState,
+  NamedStep,
+  StepInstance,
+} from './workflow/history-store.js'
 export type { RecoveryOptions } from './workflow/recovery-options.js'
 export type { OrphanedStep } from './workflow/sweeps.js'
 export type {
@@ -62,3 +68,9 @@ export type { SecretMigrationProgress } from './secrets/secret-migration.js'
 export type { WorkflowRunService } from '@pikku/core/workflow'
 export type { AgentRunRow, AgentRunService } from '@pikku/core/agent'
 export type { RedisAgentServiceOptions } from './agents/redis-agent-service.js'
+export type { MemoryScope } from './agents/memory-store.js'
+export type { GetMessagesOptions } from './agents/message-store.js'
+export type { NewAgentRun } from './agents/run-store.js'
+export type { AgentRunScore, NewScore } from './agents/score-store.js'
+export type { ListThreadsOptions } from './agents/thread-index.js'
+export type { NewThread } from './agents/thread-store.js'

@@ -91,6 +91,11 @@ export abstract class BaseRedisCredentialService
     )
   }
 
+  /**
+   * Deletes the credential, if there is one.
+   *
+   * @param userId Missing for one of the platform.
+   */
   async delete(name: string, userId?: string): Promise<void> {
     await this.runner.run(credentialScripts.deleteCredential, {
       keys: this.#scriptKeys(name, userId),
@@ -98,6 +103,11 @@ export abstract class BaseRedisCredentialService
     })
   }
 
+  /**
+   * Whether there is such a credential; it is not decrypted.
+   *
+   * @param userId Missing for one of the platform.
+   */
   async has(name: string, userId?: string): Promise<boolean> {
     const { key, ciphertext } = this.#place(name, userId)
     return (await this.runner.send('HEXISTS', key, ciphertext)) === 1
@@ -124,10 +134,12 @@ export abstract class BaseRedisCredentialService
     return Object.fromEntries(values)
   }
 
+  /** The ids of users that have a credential of this name. */
   async getUsersWithCredential(name: string): Promise<string[]> {
     return this.#members(this.#keys.usersOfNameKey(name))
   }
 
+  /** The ids of users that have any credential. */
   async getAllUsers(): Promise<string[]> {
     return this.#members(this.#keys.usersKey())
   }

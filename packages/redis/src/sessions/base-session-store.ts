@@ -105,6 +105,7 @@ export abstract class BaseRedisSessionStore<
     })
   }
 
+  /** Ends the user's session, if there is one. */
   async clear(pikkuUserId: string): Promise<void> {
     await this.runner.run(sessionScripts.clearSession, {
       keys: { session: this.#keys.sessionKey(pikkuUserId) },

@@ -88,6 +88,7 @@ export abstract class BaseRedisWorkflowRunService implements WorkflowRunService 
     return this.#index.counts()
   }
 
+  /** The run, or `null` if there is none. */
   async getRun(id: string): Promise<WorkflowRun | null> {
     return this.#runs.get(id)
   }
@@ -116,14 +117,17 @@ export abstract class BaseRedisWorkflowRunService implements WorkflowRunService 
     return steps.toSorted((a, b) => Number(a.createdAt) - Number(b.createdAt))
   }
 
+  /** Every attempt of every step, in the order in which they began. */
   async getRunHistory(runId: string): Promise<NamedStep[]> {
     return this.#history.history(runId)
   }
 
+  /** Names of all workflows that have runs. */
   async getDistinctWorkflowNames(): Promise<string[]> {
     return this.#index.workflowNames()
   }
 
+  /** What was stored of that version of the workflow, or `null`. */
   async getWorkflowVersion(
     name: string,
     graphHash: string
