@@ -73,8 +73,9 @@ describe.each(CLIENTS)('a reply that was lost over $client', (client) => {
     expect(await history()).toHaveLength(1)
   })
 
-  test('of a claim: the winner is told that it won', async () => {
+  test('of a claim: the winner is told that it won, and keeps the step in hand', async () => {
     await insert()
+    const held = service['leasesHeld']
     const claim = (of: Service) =>
       of['claimStepForExecution'](runId, 's', 'rpc')
     expect(await losing(() => claim(service))).toMatchObject({
@@ -82,6 +83,7 @@ describe.each(CLIENTS)('a reply that was lost over $client', (client) => {
       attemptCount: 1,
     })
     expect(await claim(direct)).toBeNull()
+    expect(service['leasesHeld']).toBe(held + 1)
   })
 
   test('of a claim of a failed step: it has one attempt more, not two', async () => {
@@ -136,7 +138,6 @@ describe.each(CLIENTS)('a reply that was lost over $client', (client) => {
   })
 
   test('of several transitions of a driver: each is made once', async () => {
-    const held = service['leasesHeld']
     await service.withRunLock(runId, async () => {
       await service['listStepStates'](runId)
       const one = await service.insertStepState(runId, 'one', 'rpc', {})
@@ -144,7 +145,6 @@ describe.each(CLIENTS)('a reply that was lost over $client', (client) => {
       await service.setStepResult(one.stepId, 1)
       const two = await service.insertStepState(runId, 'two', 'rpc', {})
       await losing(() => service.setStepRunning(two.stepId))
-      expect(service['leasesHeld']).toBe(held + 1)
     })
     const recorded = await history()
     expect(recorded.map(({ stepName, status }) => [stepName, status])).toEqual([
