@@ -1,6 +1,6 @@
 import { type RedisAdapter, wholeNumber } from '@pikku/redis-core'
 import { DrivenWorkflowService, type Rpc } from './driven-workflow-service.js'
-import { isGraph } from './engine-state.js'
+import { GATES, isGraph } from './engine-state.js'
 import { settleLayout } from './layout.js'
 import { RecoveryLoop } from './recovery-loop.js'
 import {
@@ -188,15 +188,31 @@ export abstract class BaseRedisWorkflowService extends DrivenWorkflowService {
           ? 'child-ended'
           : undefined
       }
+      if (outcome === 'beside-gate') {
+        return (await this.#comesBackToItsGate(runId)) ? 'redriven' : undefined
+      }
       const run = outcome === 'retried' ? await this.getRun(runId) : null
       if (run && isGraph(run.workflow)) {
         await this.#queueNodes(runId, [stepName])
       }
     } catch (error) {
       this.#log('warn', `Run '${runId}', step '${stepName}': ${String(error)}`)
-      if (outcome === 'child') return undefined
+      if (outcome === 'child' || outcome === 'beside-gate') return undefined
     }
     return outcome
+  }
+
+  /**
+   * Whether a run that waits for a person would do so again if it were driven:
+   * a replay goes through a `suspend()`, and not through an approval.
+   */
+  async #comesBackToItsGate(runId: string): Promise<boolean> {
+    const steps = await this.getRunHistory(runId)
+    const isShut = steps.some(
+      ({ rpcName, status }) =>
+        rpcName === GATES.approval && status === 'running'
+    )
+    return isShut && steps.every(({ rpcName }) => rpcName !== GATES.suspend)
   }
 
   /** Whether the child has ended; then its parent's step gets its outcome. */

@@ -3,6 +3,7 @@ import {
   type WorkflowRunWire,
 } from '@pikku/core/workflow'
 import { RedisLockLostError, RedisLockTimeoutError } from '@pikku/redis-core'
+import { toFields } from '../common/hash.js'
 import type { HeldRun } from './held-run.js'
 import { hasQueue, isGraph, isQueued, offerQueue } from './engine-state.js'
 import type { NamedStep } from './history-store.js'
@@ -10,6 +11,7 @@ import { isOutage } from './outage.js'
 import { RunLock } from './run-lock.js'
 import { RedisRunInterruptedError } from './run-interrupted-error.js'
 import { StaleReplayError } from './stale-replay-error.js'
+import { aroundSteps, type StepCall } from './step-calls.js'
 import type { StepClaim } from './step-claims.js'
 import { StoredWorkflowService } from './stored-workflow-service.js'
 import type { StoreContext } from './store-context.js'
@@ -17,6 +19,16 @@ import type { RedisWorkflowServiceOptions } from './workflow-options.js'
 
 /** How long, in ms, until a run that was interrupted is tried again. */
 const RETRY_MS = 1_000
+
+/** How a run is driven. */
+interface Drive {
+  /** Whether the caller has its lock. */
+  readonly inside: boolean
+  /** Whether it is the child of a step, begun by an earlier driver of that. */
+  readonly isAdopted: boolean
+  /** Whether others may add steps: then it asks for each. */
+  readonly asksForSteps: boolean
+}
 
 export type Rpc = Parameters<PikkuWorkflowService['runWorkflowJob']>[1]
 
@@ -165,25 +177,26 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
   ): ReturnType<PikkuWorkflowService['createWorkflowWire']> {
     const wire = super.createWorkflowWire(...args)
     const [, runId] = args
-    const { calls, fences } = this.#context
-    const hold = fences.heldRun(runId)
+    const hold = this.#context.fences.heldRun(runId)
     if (hold === undefined) return wire
     const { sleep } = wire
-    const step = wire.do as (...call: unknown[]) => Promise<unknown>
-    const approval = wire.approval as (...call: unknown[]) => Promise<unknown>
-    const suspend = wire.suspend as (...call: unknown[]) => Promise<unknown>
-    const inHand = (call: () => Promise<unknown>) =>
-      this.#inBranch(runId, hold, () => hold.during(call))
-    wire.do = ((...call: unknown[]) => {
-      const rpcName = typeof call[1] === 'string' ? call[1] : undefined
-      return inHand(() => calls.during(runId, rpcName, () => step(...call)))
-    }) as typeof wire.do
-    wire.approval = ((...call: unknown[]) =>
-      inHand(() => approval(...call))) as typeof wire.approval
-    wire.suspend = ((...call: unknown[]) =>
-      inHand(() => suspend(...call))) as typeof wire.suspend
+    aroundSteps(wire, runId, (call, body) =>
+      this.#inBranch(runId, hold, () =>
+        hold.during(() => this.#inCall(call, body))
+      )
+    )
     wire.sleep = (...call) => this.#inBranch(runId, hold, () => sleep(...call))
     return wire
+  }
+
+  /** What the call ends with is no longer in hand, also if it recorded nothing. */
+  async #inCall<T>(call: StepCall, body: () => Promise<T>): Promise<T> {
+    const { calls, leases } = this.#context
+    try {
+      return await calls.during(call, body)
+    } finally {
+      if (call.stepId !== undefined) leases.drop(call.stepId)
+    }
   }
 
   /**
@@ -236,38 +249,37 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
    *   first: whatever made this call (a step's result, say) may have come too
    *   late for the other process, and after an outage somebody has to go on.
    * @throws RedisLockTimeoutError if another process drives it and there is
-   *   no queue; not for a child run that a starter found: it is another's.
+   *   no queue. A child run that its starter found is waited for.
    */
   override async runWorkflowJob(runId: string, rpc: Rpc): Promise<void> {
-    const { fences } = this.#context
+    const { adopted, fences } = this.#context
+    const isAdopted = adopted.delete(runId)
     const inside = fences.holds(runId)
+    const drive = (asksForSteps: boolean) =>
+      this.#driveOnce(runId, rpc, { inside, isAdopted, asksForSteps })
     try {
-      await this.#driveOnce(runId, rpc, inside)
+      await drive(false)
     } catch (error) {
       if (!isStale(error, runId) || inside) throw error
       // Who adds steps beside it may go on with that: now it asks for each.
-      await this.#driveOnce(runId, rpc, inside, true)
+      await drive(true)
     }
   }
 
-  async #driveOnce(
-    runId: string,
-    rpc: Rpc,
-    inside: boolean,
-    asksForSteps = false
-  ): Promise<void> {
-    const { adopted, fences } = this.#context
-    const isAdopted = adopted.delete(runId)
+  async #driveOnce(runId: string, rpc: Rpc, drive: Drive): Promise<void> {
+    const { fences } = this.#context
     let entered = false
     try {
       // The engine reads the recorded steps before it takes the lock. Steps
       // that the holder records meanwhile would look undone, and run again.
-      await this.#runLock.aroundDriver(runId, asksForSteps, async () => {
+      await this.#whenFree(runId, drive, async () => {
         entered = true
+        // It has ended, or its gate is not for its parent to go through.
+        if (drive.isAdopted && !this.#isRunning(runId)) return
         try {
           await super.runWorkflowJob(runId, rpc)
         } finally {
-          if (!inside) await fences.leave(runId)
+          if (!drive.inside) await fences.leave(runId)
         }
       })
     } catch (error) {
@@ -278,9 +290,38 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
       const lost = error instanceof RedisLockLostError
       if (!busy && !lost) throw error
       if (error.key !== this.#context.keys.lockKey(runId)) throw error
-      if (busy && !hasQueue() && !isAdopted) throw error
+      if (busy && !hasQueue()) throw error
       throw await this.#interrupted(runId, error, lost || hasQueue())
     }
+  }
+
+  /**
+   * Runs the body with the run's lock. The child of a step that somebody else
+   * drives, or drove until it died, is waited for: nobody else may come to go on
+   * with it.
+   */
+  async #whenFree(
+    runId: string,
+    { isAdopted, asksForSteps }: Drive,
+    body: () => Promise<void>
+  ): Promise<void> {
+    const { fences, keys } = this.#context
+    const key = keys.lockKey(runId)
+    for (;;) {
+      try {
+        return await this.#runLock.aroundDriver(runId, asksForSteps, body)
+      } catch (error) {
+        const busy = error instanceof RedisLockTimeoutError && error.key === key
+        if (!busy || !isAdopted) throw error
+        const stopped = fences.whyStopped()
+        if (stopped) throw new RedisRunInterruptedError(runId, stopped, false)
+      }
+    }
+  }
+
+  #isRunning(runId: string): boolean {
+    const { run } = this.#context.fences.heldRun(runId)?.first ?? {}
+    return !run || toFields(run).get('status') === 'running'
   }
 
   /**

@@ -44,6 +44,12 @@ export function isQueued(rpcName: string): boolean {
   return meta === undefined || meta.workflowQueued === true
 }
 
+/** What the engine calls steps that wait for a person. */
+export const GATES = {
+  approval: 'pikkuWorkflowApproval',
+  suspend: 'pikkuWorkflowSuspend',
+} as const
+
 /** Whether a workflow is a graph: those are planned, not replayed. */
 export function isGraph(workflowName: string): boolean {
   return mainState()?.workflows?.meta?.[workflowName]?.source === 'graph'

@@ -11,8 +11,7 @@ import { StaleReplayError } from './stale-replay-error.js'
 export class RunFences {
   readonly #held = new AsyncLocalStorage<ReadonlyMap<string, HeldRun>>()
   readonly #all = new Set<HeldRun>()
-  /** Outages, and what a parent's body failed with beside its child run. */
-  readonly #stopping = new WeakSet<Error>()
+  readonly #outages = new WeakSet<Error>()
 
   /**
    * Runs the body with the run's lock added to what is held; ends when all of
@@ -101,27 +100,27 @@ export class RunFences {
    * Waits for all that this context has written and not waited for. Whoever is
    * about to have an effect outside, or to read, does so after this.
    *
-   * A child run in the hands of its parent's body does not fail by what that
-   * fails with. It goes on beside a replay that was stale, as other steps do,
-   * and is stopped by anything else: its next driver goes on with it.
+   * What a parent's body failed with is for that body to find: its child run
+   * goes on, as its other steps do, under a lock of its own.
    *
    * @param but A run whose writes keep their order without it.
-   * @throws What a deferred write failed with.
+   * @throws What a deferred write of the innermost run failed with.
    */
   async settle(but?: HeldRun): Promise<void> {
     const holds = [...(this.#held.getStore()?.values() ?? [])]
-    for (const [i, hold] of holds.entries()) {
+    for (const hold of holds) {
       if (hold === but) continue
-      const children = holds.slice(i + 1)
-      try {
-        await hold.settled()
-      } catch (error) {
-        if (children.length === 0) throw error
-        if (error instanceof StaleReplayError) continue
-        this.#stop(children, error)
-        throw error
-      }
+      await (hold === holds.at(-1) ? hold.settled() : hold.acknowledged())
     }
+  }
+
+  /** Why this context may not go on, if one of its runs was stopped or lost. */
+  whyStopped(): Error | undefined {
+    for (const { stopped, lease } of this.#held.getStore()?.values() ?? []) {
+      if (stopped !== undefined) return stopped
+      if (lease.state === 'lost') return lease.signal.reason as Error
+    }
+    return undefined
   }
 
   /** Waits for a run, which may be the child of one that this context holds. */
@@ -168,16 +167,10 @@ export class RunFences {
     }
   }
 
-  #stop(holds: readonly HeldRun[], error: unknown): void {
-    const cause = error instanceof Error ? error : new Error(String(error))
-    this.#stopping.add(cause)
-    for (const hold of holds) hold.stop(cause)
-  }
-
   /** Notes the failure of a call that this context made. */
   failed(error: unknown): void {
     if (!isOutage(error) && !(error instanceof StaleReplayError)) return
-    if (isOutage(error)) this.#stopping.add(error)
+    if (isOutage(error)) this.#outages.add(error)
     for (const [runId, hold] of this.#held.getStore() ?? []) {
       // An outage is everybody's; a stale replay is one body's.
       const isOther = error instanceof StaleReplayError && error.runId !== runId
@@ -185,8 +178,8 @@ export class RunFences {
     }
   }
 
-  /** Whether this stopped a body inside a run lock, through no fault of it. */
+  /** Whether this is an outage that stopped a body inside a run lock. */
   stoppedBy(error: unknown): boolean {
-    return error instanceof Error && this.#stopping.has(error)
+    return error instanceof Error && this.#outages.has(error)
   }
 }

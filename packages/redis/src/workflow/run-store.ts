@@ -6,7 +6,7 @@ import type {
   WorkflowStatus,
 } from '@pikku/core/workflow'
 import { runScripts, transitionOf, transitions } from '@pikku/redis-core'
-import { hasQueue } from './engine-state.js'
+import { hasQueue, isGraph } from './engine-state.js'
 import { required, requiredDate, toFields } from '../common/hash.js'
 import { decodeJson } from '../common/json.js'
 import type { SerializedError } from './serialized-error.js'
@@ -38,9 +38,12 @@ export class RunStore {
   async create(run: NewRun): Promise<string> {
     const { runner, keys, calls } = this.#context
     const fields = newRunFields(run, this.#context.encode)
-    const parentStepId = calls.parentOf(run.workflow, run.wire)
+    const inlineOrigin = isGraph(run.workflow)
+      ? undefined // It is planned, not replayed: its first nodes would run again.
+      : calls.originOf(run.workflow, run.wire)
+    const origin = run.wire.parentStepId ?? inlineOrigin
     for (let nth = 1; ; nth++) {
-      const id = newRunId(parentStepId, nth)
+      const id = newRunId(origin, nth)
       const { code, detail } = await runner.run(runScripts.createRun, {
         keys: keys.runScriptKeys(id),
         args: {},
@@ -49,8 +52,8 @@ export class RunStore {
       const [status] = detail
       if (code === 'ok') return id
       if (status === 'failed' || status === 'cancelled') continue
-      // With a queue nobody drives it here.
-      if (!hasQueue()) this.#context.adopted.add(id)
+      // A worker with a queue leaves it to that.
+      if (inlineOrigin || !hasQueue()) this.#context.adopted.add(id)
       return id
     }
   }
@@ -116,12 +119,10 @@ function newRunFields(run: NewRun, encode: StoreContext['encode']): string[] {
   )
 }
 
-/** A UUID: any one, or the nth of the step that starts the run. */
-function newRunId(parentStepId: string | undefined, nth: number): string {
-  if (parentStepId === undefined) return randomUUID()
-  const hex = createHash('sha256')
-    .update(`${nth}:${parentStepId}`)
-    .digest('hex')
+/** A UUID: any one, or the nth of what starts the run. */
+function newRunId(origin: string | undefined, nth: number): string {
+  if (origin === undefined) return randomUUID()
+  const hex = createHash('sha256').update(`${nth}:${origin}`).digest('hex')
   const parts = [
     hex.slice(0, 8),
     hex.slice(8, 12),

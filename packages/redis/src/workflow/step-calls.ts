@@ -1,51 +1,79 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { WorkflowRunWire } from '@pikku/core/workflow'
+import type { PikkuWorkflowWire, WorkflowRunWire } from '@pikku/core/workflow'
 
-interface StepCall {
+/** A call of a body that makes a step. */
+export interface StepCall {
   readonly runId: string
-  /** The function or workflow that the step calls by its name. */
-  readonly rpcName: string
-  /** The step's id, once it was started. */
+  /** Workflows that the engine may start for it, as the call names them. */
+  readonly starts: readonly string[]
+  /** Whether it waits for a person: nobody has such a step in hand. */
+  readonly isGate: boolean
+  /** The id of the step that was started last. */
   stepId?: string
 }
 
 /**
- * Which step of a body the current asynchronous context is in. The engine says
+ * Which call of a body the current asynchronous context is in. The engine says
  * of which step a queued child run is the child, and not so of an inline one:
  * its starter, driving its run once more after a crash, would start another.
  */
 export class StepCalls {
-  readonly #current = new AsyncLocalStorage<StepCall | undefined>()
+  readonly #current = new AsyncLocalStorage<StepCall>()
 
-  /** @param rpcName Missing for a step that calls a function of the body. */
-  during<T>(
-    runId: string,
-    rpcName: string | undefined,
-    step: () => Promise<T>
-  ): Promise<T> {
-    const call = rpcName === undefined ? undefined : { runId, rpcName }
-    return this.#current.run(call, step)
+  during<T>(call: StepCall, body: () => Promise<T>): Promise<T> {
+    return this.#current.run(call, body)
   }
 
-  /** The step of this context that is called begins its attempt. */
-  started(runId: string, stepId: string): void {
+  /** The call that makes steps of that run in this context. */
+  of(runId: string): StepCall | undefined {
     const call = this.#current.getStore()
-    if (call?.runId === runId) call.stepId = stepId
+    return call?.runId === runId ? call : undefined
   }
 
   /**
-   * The step that a new run is the child of. What a step's own function starts
-   * is not: it may start any number of runs.
+   * Where the id of a new run comes from, if it is the inline child of a step.
+   * What a step's own function starts is not: it may start any number of runs.
    */
-  parentOf(workflow: string, wire: WorkflowRunWire): string | undefined {
-    if (wire.parentStepId !== undefined) return wire.parentStepId
-    const call = this.#current.getStore()
+  originOf(workflow: string, wire: WorkflowRunWire): string | undefined {
+    const call = this.of(wire.parentRunId ?? '')
     const isChild =
-      call !== undefined &&
+      call?.stepId !== undefined &&
       wire.type === 'workflow' &&
       wire.id === workflow &&
-      wire.parentRunId === call.runId &&
-      (workflow === call.rpcName || workflow.endsWith(`:${call.rpcName}`))
-    return isChild ? call.stepId : undefined
+      call.starts.some(
+        (name) => name === workflow || workflow.endsWith(`:${name}`)
+      )
+    return isChild ? `${call.stepId}:${workflow}` : undefined
   }
+}
+
+type Method = (...args: unknown[]) => Promise<unknown>
+
+/** Makes each call of a body that makes a step go through `around`. */
+export function aroundSteps(
+  wire: PikkuWorkflowWire,
+  runId: string,
+  around: (call: StepCall, body: () => Promise<unknown>) => Promise<unknown>
+): void {
+  const step = wire.do as Method
+  const approval = wire.approval as Method
+  const suspend = wire.suspend as Method
+  const gate = (body: () => Promise<unknown>) =>
+    around({ runId, starts: [], isGate: true }, body)
+  wire.do = ((...args: unknown[]) =>
+    around({ runId, starts: startedBy(args), isGate: false }, () =>
+      step(...args)
+    )) as typeof wire.do
+  wire.approval = ((...args: unknown[]) =>
+    gate(() => approval(...args))) as typeof wire.approval
+  wire.suspend = ((...args: unknown[]) =>
+    gate(() => suspend(...args))) as typeof wire.suspend
+}
+
+/** What a call of `do` names: its function, and that of its compensation. */
+function startedBy(args: readonly unknown[]): string[] {
+  const [, rpcName, , options] = args
+  const { onError } = (options ?? {}) as { onError?: unknown }
+  if (typeof rpcName !== 'string') return []
+  return typeof onError === 'string' ? [rpcName, onError] : [rpcName]
 }

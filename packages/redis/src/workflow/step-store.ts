@@ -94,7 +94,8 @@ export class StepStore {
   async start(stepId: string): Promise<void> {
     const { leases, calls, keys } = this.#context
     const { leaseMs } = leases
-    calls.started(keys.parseStepId(stepId).runId, stepId)
+    const call = calls.of(keys.parseStepId(stepId).runId)
+    if (call) call.stepId = stepId
     const { code, detail } = await this.#write(transitions.startStep, {
       stepId,
       leaseMs,
@@ -257,11 +258,10 @@ export class StepStore {
     return { runId, call: transitionOf(transition, args, stepName) }
   }
 
-  /** A driver's sign of life is its run lock, as long as it has that. */
   #keepInHand(stepId: string, attempt: number): void {
-    const { fences, keys, leases } = this.#context
-    const { runId } = keys.parseStepId(stepId)
-    if (fences.heldRun(runId) === undefined) leases.hold(stepId, attempt)
+    const { calls, keys, leases } = this.#context
+    const call = calls.of(keys.parseStepId(stepId).runId)
+    if (!call?.isGate) leases.hold(stepId, attempt)
   }
 
   /** The caller's attempt is over; which one, if the caller is its worker. */

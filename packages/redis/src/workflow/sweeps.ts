@@ -16,7 +16,7 @@ export interface OrphanedStep {
   outcome: 'retried' | 'failed' | 'redriven' | 'child-ended'
 }
 
-type Code = OrphanedStep['outcome'] | 'child'
+type Code = OrphanedStep['outcome'] | 'child' | 'beside-gate'
 
 export interface Orphan extends Omit<OrphanedStep, 'outcome'> {
   outcome: Code

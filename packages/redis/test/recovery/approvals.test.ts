@@ -125,4 +125,65 @@ describe.each(CLIENTS)('approvals over $client', (client) => {
     expect(await sweepUntilEnded(harness, runId)).toBe('completed')
     expect(calls).toBe(2)
   })
+
+  test('a sweep opens no gate that a replay would go through', async () => {
+    const ran: string[] = []
+    harness.workflow('gated', (workflow) =>
+      Promise.all([
+        workflow.suspend('wait').then(() => ran.push('behind')),
+        workflow.do('ask', async () => {
+          ran.push('ask')
+          await held
+        }),
+      ])
+    )
+    const runId = await harness.start('gated')
+    const dead = await harness.another(LEASE)
+    void harness.deliver(harness.queue.take() as Job, dead).catch(() => {})
+    await until(async () => {
+      return (
+        ran.length === 1 && (await harness.run(runId)).status === 'suspended'
+      )
+    })
+    await dead.close()
+    const keys = keysOf(harness.prefix)
+    const { leases } = keys.indexKeys(runId)
+    const lease = keys.stepLease(runId, 'ask', 1)
+    const endOf = async () => {
+      const args = ['ZSCORE', leases, lease] as const
+      return Number(await harness.service.adapter.send({ key: leases, args }))
+    }
+    const before = await endOf()
+    await until(async () => {
+      const { recovered } = await harness.service.recoverOrphanedSteps()
+      expect(recovered).toEqual([])
+      return (await endOf()) > before + LEASE.stepLeaseMs
+    })
+    await harness.drain()
+    expect(ran).toEqual(['ask'])
+    expect((await harness.run(runId)).status).toBe('suspended')
+  })
+
+  test('a gate in a run that goes on has it driven once, not at every lease', async () => {
+    let drives = 0
+    harness.workflow('either', (workflow) => {
+      drives++
+      return Promise.race([
+        workflow.do('after', 'quick', {}),
+        workflow.approval('Approve', { schema: SCHEMA }),
+      ])
+    })
+    const runId = await harness.start('either')
+    await harness.runJob(harness.queue.take() as Job)
+    expect((await harness.run(runId)).status).toBe('running')
+    const found: string[] = []
+    const ended = Date.now() + 8 * LEASE.stepLeaseMs
+    await until(async () => {
+      const { recovered } = await harness.service.recoverOrphanedSteps()
+      found.push(...recovered.map(({ stepName }) => stepName))
+      return Date.now() > ended
+    })
+    expect(found).toHaveLength(1)
+    expect(drives).toBe(1)
+  })
 })

@@ -144,4 +144,77 @@ describe.each(CLIENTS)('child runs without a queue over $client', (client) => {
     expect(children.size).toBe(1)
     await harness.close()
   })
+
+  test('a compensation that is a workflow is the same one after a crash', async () => {
+    const harness = await EngineHarness.open(client, { service: LEASE })
+    const refunds: string[] = []
+    harness.workflow('undo', async (workflow) => {
+      await workflow.do('refund', async () => refunds.push('refund'))
+      await workflow.do('tell', async () => {
+        if (refunds.push('tell') > 2) return
+        await new Promise(() => {})
+      })
+    })
+    harness.workflow('order', async (workflow) => {
+      const options = { retries: 0, onError: 'undo' }
+      return workflow.do('pay', 'charge', {}, options).catch(() => 'undone')
+    })
+    const dead = await harness.another(LEASE)
+    const wire = { type: 'test' }
+    const id = await dead.createRun('order', {}, true, 'order-1', wire)
+    const options = { retries: 0 }
+    const pay = await dead.insertStepState(id, 'pay', 'charge', {}, options)
+    await dead.setStepError(pay.stepId, new Error('declined'))
+    dead.runWorkflowJob(id, harness.rpc).catch(() => {})
+    await until(async () => refunds.includes('tell'))
+    await dead.close()
+    harness.service.startRecovery({
+      everyMs: 50,
+      stalledAfterMs: 100,
+      rpc: harness.rpc,
+    })
+    await until(async () => (await harness.run(id)).status === 'completed')
+    expect(refunds).toEqual(['refund', 'tell', 'tell'])
+    await harness.close()
+  })
+
+  test('a child that waits at its gate is not driven through it', async () => {
+    const harness = await EngineHarness.open(client, { service: LEASE })
+    const ran: string[] = []
+    let child = ''
+    harness.workflow('child', async (workflow) => {
+      child = workflow.runId!
+      await workflow.suspend('wait')
+      ran.push('behind')
+    })
+    let id = ''
+    harness.workflow('parent', (workflow) => {
+      id = workflow.runId!
+      return workflow.do('ship', 'child', {})
+    })
+    const dead = await harness.another(LEASE)
+    const wire = { type: 'test' }
+    vi.spyOn(dead, 'setStepChildRunId').mockReturnValue(new Promise(() => {}))
+    dead.startWorkflow('parent', {}, wire, harness.rpc).catch(() => {})
+    const statusOf = async (runId: string) =>
+      runId === '' ? '' : (await harness.run(runId)).status
+    await until(async () => (await statusOf(child)) === 'suspended')
+    await dead.close()
+    const link = vi.spyOn(harness.service, 'setStepChildRunId')
+    harness.service.startRecovery({
+      everyMs: 50,
+      stalledAfterMs: 100,
+      rpc: harness.rpc,
+    })
+    await until(async () => link.mock.calls.length > 0)
+    expect(link.mock.calls[0]?.[1]).toBe(child)
+    expect({ ran, status: await statusOf(child) }).toEqual({
+      ran: [],
+      status: 'suspended',
+    })
+    await harness.service.runWorkflowJob(child, harness.rpc)
+    await until(async () => (await statusOf(id)) === 'completed')
+    expect(ran).toEqual(['behind'])
+    await harness.close()
+  })
 })

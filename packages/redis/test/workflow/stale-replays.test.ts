@@ -98,38 +98,64 @@ describe.each(CLIENTS)(
       }
     )
 
-    test('a child whose parent lost its lock is left to its next driver, not failed', async () => {
+    test('a child whose parent lost its lock goes on, and is waited for by the next driver of that', async () => {
+      const another = await harness.another()
       const letGo = Promise.withResolvers<void>()
       const entered = Promise.withResolvers<void>()
+      const effects: string[] = []
+      let id = ''
+      harness.workflow('child', async (workflow) => {
+        await workflow.do('effect', async () => {
+          effects.push('effect')
+          entered.resolve()
+          await letGo.promise
+        })
+        await workflow.do('more', async () => void effects.push('more'))
+        return 'of the child'
+      })
+      harness.workflow('w', async (workflow) => {
+        id = workflow.runId!
+        return workflow.do('c', 'child', {}, { retries: 0 })
+      })
+      const first = start('w')
+      await entered.promise
+      await command('DEL', keysOf(harness.prefix).lockKey(id))
+      const second = another.runWorkflowJob(id, harness.rpc)
+      // Longer than it takes to give up waiting for a lock.
+      await delay(200)
+      letGo.resolve()
+      await Promise.all([first, second])
+      const run = await service.getRun(id)
+      expect(run).toMatchObject({
+        status: 'completed',
+        output: 'of the child',
+      })
+      expect(effects).toEqual(['effect', 'more'])
+    })
+
+    test('what a parent failed to write is not its child’s to fail with', async () => {
+      const written = Promise.withResolvers<void>()
       let id = ''
       let child = ''
       harness.workflow('child', async (workflow) => {
         child = workflow.runId!
-        await workflow.do('effect', async () => {
-          entered.resolve()
-          await letGo.promise
-        })
-        await workflow.do('more', async () => 1)
+        await workflow.do('one', () => written.promise)
+        await workflow.do('two', async () => 2)
       })
-      harness.workflow('w', (workflow) => {
+      harness.workflow('w', async (workflow) => {
         id = workflow.runId!
         const other = async () => {
-          await workflow.do('first', async () => {
-            await entered.promise
-            const lock = keysOf(harness.prefix).lockKey(id)
-            await command('SET', lock, 'another owner')
+          await workflow.do('other', async () => {
+            await command('DEL', keysOf(harness.prefix).stepKey(id, 'other'))
           })
-          // Its result is refused by now, and the child comes upon that first.
-          letGo.resolve()
-          await new Promise(() => {})
+          written.resolve()
         }
-        return Promise.race([workflow.do('c', 'child', {}), other()])
+        const child = workflow.do('c', 'child', {}, { retries: 0 })
+        await Promise.all([child, other()])
       })
-      await start('w')
-      expect((await service.getRun(id))?.status).toBe('running')
-      expect((await service.getRun(child))?.status).toBe('running')
-      await service.runWorkflowJob(child, harness.rpc)
+      await expect(start('w')).rejects.toThrow(/Step 'other' .*does not exist/)
       expect((await service.getRun(child))?.status).toBe('completed')
+      expect((await service.getRun(id))?.status).toBe('failed')
     })
 
     test('a step that runs beside a stale replay ends before the next one, once', async () => {

@@ -24,6 +24,7 @@
 --   {'failed'}   the attempt failed, and it was the last
 --   {'child', stepId, childRunId}  the step waits for its child run
 --   {'redrive'}  a step of the run's own driver, which is gone: a replay does it
+--   {'beside-gate'}  the same, and the run is suspended at a gate beside it
 --   {'kept'}     the lease was renewed, or the driver is alive
 --   {'dropped'}  the lease was of a step that is in no worker's hands, or of a
 --                gate that waits for somebody
@@ -39,6 +40,8 @@
 
 -- What the engine calls steps that wait for a person.
 local GATES = { pikkuWorkflowApproval = true, pikkuWorkflowSuspend = true }
+-- In leases: an hour of the default ones.
+local SELDOM = 120
 local step_name, lease, orphans, retries = ARGV[1], ARGV[2], ARGV[4], tonumber(ARGV[5])
 
 -- Who only waits is looked at less often: there may be many.
@@ -71,13 +74,20 @@ if fields.childRunId then
   look_again(4)
   return { 'child', fields.stepId, fields.childRunId }
 end
-if GATES[fields.rpcName] and not fields.queued and run.status == 'suspended' then
+if not fields.queued and redis.call('EXISTS', LOCK) == 1 then
+  look_again(1)
+  return { 'kept' }
+end
+local is_gate, is_suspended = GATES[fields.rpcName], run.status == 'suspended'
+if not fields.queued and is_gate and is_suspended then
   -- When the run goes on, it is in the index of idle runs.
   return drop()
 end
 if not fields.queued then
-  look_again(1)
-  return { redis.call('EXISTS', LOCK) == 1 and 'kept' or 'redrive' }
+  -- Beside a gate, or at it, the run may be driven in vain, for as long as the
+  -- gate is shut: once soon, then seldom.
+  look_again((is_gate or is_suspended) and SELDOM or 1)
+  return { is_suspended and 'beside-gate' or 'redrive' }
 end
 local attempt = tonumber(fields.attemptCount or '') or 1
 local stamp = tick(run)

@@ -69,7 +69,13 @@ export const recoverStep = defineScript({
   args: ['stepName', 'lease', 'leaseMs', 'orphans', 'retries', 'error'],
   durable: true,
   parse: parseOutcome<
-    'retried' | 'failed' | 'child' | 'redrive' | 'kept' | 'dropped'
+    | 'retried'
+    | 'failed'
+    | 'child'
+    | 'redrive'
+    | 'beside-gate'
+    | 'kept'
+    | 'dropped'
   >,
 })
 
