@@ -6,8 +6,6 @@ export interface StepCall {
   readonly runId: string
   /** Workflows that the engine may start for it, as the call names them. */
   readonly starts: readonly string[]
-  /** Whether it waits for a person: nobody has such a step in hand. */
-  readonly isGate: boolean
   /** The id of the step that was started last. */
   stepId?: string
 }
@@ -59,9 +57,9 @@ export function aroundSteps(
   const approval = wire.approval as Method
   const suspend = wire.suspend as Method
   const gate = (body: () => Promise<unknown>) =>
-    around({ runId, starts: [], isGate: true }, body)
+    around({ runId, starts: [] }, body)
   wire.do = ((...args: unknown[]) =>
-    around({ runId, starts: startedBy(args), isGate: false }, () =>
+    around({ runId, starts: startedBy(args) }, () =>
       step(...args)
     )) as typeof wire.do
   wire.approval = ((...args: unknown[]) =>

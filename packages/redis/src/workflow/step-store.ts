@@ -100,7 +100,7 @@ export class StepStore {
       stepId,
       leaseMs,
     })
-    if (code === 'ok') this.#keepInHand(stepId, Number(detail[0]))
+    if (code === 'ok') leases.hold(stepId, Number(detail[0]))
     else if (detail[0] === 'succeeded') this.#late(stepId, 'running')
   }
 
@@ -166,7 +166,7 @@ export class StepStore {
       throw new RedisStepConflictError(runId, stepName, kept, attempt)
     }
     const step = this.#state(outcome, runId, stepName)
-    if (status === 'running') this.#keepInHand(stepId, step.attemptCount)
+    if (status === 'running') leases.hold(stepId, step.attemptCount)
     return step
   }
 
@@ -256,12 +256,6 @@ export class StepStore {
   ): { runId: string; call: TransitionCall } {
     const { runId, stepName } = this.#context.keys.parseStepId(args.stepId)
     return { runId, call: transitionOf(transition, args, stepName) }
-  }
-
-  #keepInHand(stepId: string, attempt: number): void {
-    const { calls, keys, leases } = this.#context
-    const call = calls.of(keys.parseStepId(stepId).runId)
-    if (!call?.isGate) leases.hold(stepId, attempt)
   }
 
   /** The caller's attempt is over; which one, if the caller is its worker. */

@@ -157,7 +157,7 @@ describe.each(CLIENTS)('approvals over $client', (client) => {
     await until(async () => {
       const { recovered } = await harness.service.recoverOrphanedSteps()
       expect(recovered).toEqual([])
-      return (await endOf()) > before + LEASE.stepLeaseMs
+      return (await endOf()) > before + 10 * LEASE.stepLeaseMs
     })
     await harness.drain()
     expect(ran).toEqual(['ask'])
