@@ -14,6 +14,12 @@ export interface StepCall {
  * Which call of a body the current asynchronous context is in. The engine says
  * of which step a queued child run is the child, and not so of an inline one:
  * its starter, driving its run once more after a crash, would start another.
+ *
+ * Concurrency: branches are contexts of their own, and so is each child's body.
+ *
+ * Crash: an inline child is created before its step says which one it is. The
+ * next driver derives the same id from the step, so it comes upon the child in
+ * whatever state that is.
  */
 export class StepCalls {
   readonly #current = new AsyncLocalStorage<StepCall>()
