@@ -272,9 +272,7 @@ export abstract class BaseRedisWorkflowService extends DrivenWorkflowService {
   async #driveHere(runId: string, rpc: Rpc): Promise<void> {
     await this.#context.fences.settle()
     // Whoever resumes a run, from its own body perhaps, does not drive it.
-    const driven = this.#context.fences.outside(() =>
-      this.runWorkflowJob(runId, rpc)
-    )
+    const driven = this.outside(() => this.runWorkflowJob(runId, rpc))
     void driven.catch((error: unknown) =>
       this.#log('warn', `Run '${runId}' was not driven: ${String(error)}`)
     )

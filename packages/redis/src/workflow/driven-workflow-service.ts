@@ -24,7 +24,7 @@ const RETRY_MS = 1_000
 interface Drive {
   /** Whether the caller has its lock. */
   readonly inside: boolean
-  /** Whether it is the child of a step, begun by an earlier driver of that. */
+  /** Whether it is the child of a step, which another driver of that may have. */
   readonly isAdopted: boolean
   /** Whether others may add steps: then it asks for each. */
   readonly asksForSteps: boolean
@@ -110,9 +110,7 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
 
   override async orchestrateWorkflow(runId: string, rpc: Rpc): Promise<void> {
     this.#offerQueue()
-    return this.#context.fences.outside(() =>
-      super.orchestrateWorkflow(runId, rpc)
-    )
+    return this.outside(() => super.orchestrateWorkflow(runId, rpc))
   }
 
   override async executeWorkflowSleepCompleted(
@@ -120,7 +118,7 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
     stepId: string
   ): Promise<void> {
     this.#offerQueue()
-    return this.#context.fences.outside(() =>
+    return this.outside(() =>
       super.executeWorkflowSleepCompleted(runId, stepId)
     )
   }
@@ -129,10 +127,10 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
     ...args: Parameters<PikkuWorkflowService['executeWorkflowStep']>
   ): Promise<void> {
     const [runId, stepName, rpcName] = args
-    const { fences, claims } = this.#context
+    const { claims } = this.#context
     const claim: StepClaim = { runId, stepName, rpcName: rpcName ?? null }
     this.#offerQueue()
-    await fences.outside(() =>
+    await this.outside(() =>
       claims.during(claim, () => super.executeWorkflowStep(...args))
     )
     // Its worker may have died before it could tell the run.
@@ -358,6 +356,12 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
       )
     }
     return new RedisRunInterruptedError(runId, cause, handedOver)
+  }
+
+  /** Runs the body as if nobody's run or step were in hand here. */
+  protected outside<T>(body: () => Promise<T>): Promise<T> {
+    const { calls, fences } = this.#context
+    return fences.outside(() => calls.outside(body))
   }
 
   async #beforeEffects(): Promise<void> {

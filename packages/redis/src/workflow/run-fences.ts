@@ -114,13 +114,11 @@ export class RunFences {
     }
   }
 
-  /** Why this context may not go on, if one of its runs was stopped or lost. */
+  /** Why the innermost run of this context may not go on, if it may not. */
   whyStopped(): Error | undefined {
-    for (const { stopped, lease } of this.#held.getStore()?.values() ?? []) {
-      if (stopped !== undefined) return stopped
-      if (lease.state === 'lost') return lease.signal.reason as Error
-    }
-    return undefined
+    const hold = [...(this.#held.getStore()?.values() ?? [])].at(-1)
+    if (hold?.lease.state === 'lost') return hold.lease.signal.reason as Error
+    return hold?.stopped
   }
 
   /** Waits for a run, which may be the child of one that this context holds. */

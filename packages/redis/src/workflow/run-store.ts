@@ -38,10 +38,15 @@ export class RunStore {
   async create(run: NewRun): Promise<string> {
     const { runner, keys, calls } = this.#context
     const fields = newRunFields(run, this.#context.encode)
-    const inlineOrigin = isGraph(run.workflow)
-      ? undefined // It is planned, not replayed: its first nodes would run again.
-      : calls.originOf(run.workflow, run.wire)
+    // A graph is planned, not replayed: its first nodes would run again.
+    const isReplayed = !isGraph(run.workflow)
+    const inlineOrigin = isReplayed
+      ? calls.originOf(run.workflow, run.wire)
+      : undefined
     const origin = run.wire.parentStepId ?? inlineOrigin
+    // A worker with a queue leaves its child to that.
+    const isDrivenHere =
+      isReplayed && (inlineOrigin !== undefined || !hasQueue())
     for (let nth = 1; ; nth++) {
       const id = newRunId(origin, nth)
       const { code, detail } = await runner.run(runScripts.createRun, {
@@ -50,10 +55,9 @@ export class RunStore {
         rest: ['id', id, ...fields],
       })
       const [status] = detail
-      if (code === 'ok') return id
-      if (status === 'failed' || status === 'cancelled') continue
-      // A worker with a queue leaves it to that.
-      if (inlineOrigin || !hasQueue()) this.#context.adopted.add(id)
+      const hasFailed = status === 'failed' || status === 'cancelled'
+      if (code !== 'ok' && hasFailed) continue
+      if (origin !== undefined && isDrivenHere) this.#context.adopted.add(id)
       return id
     }
   }

@@ -22,10 +22,15 @@ export interface StepCall {
  * whatever state that is.
  */
 export class StepCalls {
-  readonly #current = new AsyncLocalStorage<StepCall>()
+  readonly #current = new AsyncLocalStorage<StepCall | undefined>()
 
   during<T>(call: StepCall, body: () => Promise<T>): Promise<T> {
     return this.#current.run(call, body)
+  }
+
+  /** Runs the body as in no call: a queue may work inside of this process. */
+  outside<T>(body: () => Promise<T>): Promise<T> {
+    return this.#current.run(undefined, body)
   }
 
   /** The call that makes steps of that run in this context. */

@@ -32,7 +32,7 @@ export interface StoreContext {
   readonly leases: StepLeases
   readonly claims: StepClaims
   readonly calls: StepCalls
-  /** Child runs that somebody else had started already. */
+  /** Child runs that somebody else may have started, or drive by now. */
   readonly adopted: Set<string>
   /** A value as JSON within the size limit: see {@link encodeJson}. */
   readonly encode: (value: unknown, what: string) => string

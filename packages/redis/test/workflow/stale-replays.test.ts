@@ -1,7 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { until } from '@pikku/redis-testing'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLIENTS, keysOf, openService, type Service } from '../clients.js'
 import { EngineHarness } from '../engine/engine-harness.js'
+
+/** What is lost is noticed soon, and nobody waits for long. */
+const SHORT = {
+  lock: { ttlMs: 300, renewEveryMs: 20, retries: 2, retryDelayMs: 20 },
+}
 
 describe.each(CLIENTS)(
   'replays that others add steps beside over $client',
@@ -131,6 +137,90 @@ describe.each(CLIENTS)(
         output: 'of the child',
       })
       expect(effects).toEqual(['effect', 'more'])
+    })
+
+    test('who waits for a child is not failed by what stopped its parent’s parent', async () => {
+      const another = await harness.another(SHORT)
+      const letGo = Promise.withResolvers<void>()
+      const entered = Promise.withResolvers<void>()
+      const effects: string[] = []
+      const ids: Record<string, string> = {}
+      const once = { retries: 0 }
+      harness.workflow('child', (workflow) =>
+        workflow.do('effect', async () => {
+          effects.push('effect')
+          entered.resolve()
+          await letGo.promise
+        })
+      )
+      harness.workflow('middle', (workflow) => {
+        ids['middle'] = workflow.runId!
+        return workflow.do('c', 'child', {}, once)
+      })
+      harness.workflow('top', (workflow) => {
+        ids['top'] = workflow.runId!
+        return workflow.do('m', 'middle', {}, once)
+      })
+      const lockOf = (name: string) =>
+        keysOf(harness.prefix).lockKey(ids[name]!)
+      const first = start('top')
+      await entered.promise
+      await command('DEL', lockOf('top'))
+      await command('DEL', lockOf('middle'))
+      const second = another.runWorkflowJob(ids['top']!, harness.rpc)
+      const isHeld = async () =>
+        (await command('EXISTS', lockOf('middle'))) === 1
+      await until(isHeld)
+      await command('SET', lockOf('top'), 'a third')
+      // Longer than it takes to notice that, and to give up waiting.
+      await delay(200)
+      letGo.resolve()
+      await Promise.allSettled([first, second])
+      expect((await service.getRun(ids['middle']!))?.status).toBe('completed')
+      await command('DEL', lockOf('top'))
+      await another.runWorkflowJob(ids['top']!, harness.rpc)
+      expect((await service.getRun(ids['top']!))?.status).toBe('completed')
+      expect(effects).toEqual(['effect'])
+    })
+
+    test('a starter that was overtaken does not fail the child of the next one', async () => {
+      const another = await harness.another(SHORT)
+      const starter = await harness.another(SHORT)
+      const created = Promise.withResolvers<void>()
+      const overtaken = Promise.withResolvers<void>()
+      const letGo = Promise.withResolvers<void>()
+      const effects: string[] = []
+      let id = ''
+      harness.workflow('child', (workflow) =>
+        workflow.do('effect', async () => {
+          effects.push('effect')
+          overtaken.resolve()
+          await letGo.promise
+        })
+      )
+      harness.workflow('w', (workflow) => {
+        id = workflow.runId!
+        return workflow.do('c', 'child', {}, { retries: 0 })
+      })
+      const create = starter.createRun.bind(starter)
+      vi.spyOn(starter, 'createRun').mockImplementation(async (...args) => {
+        const runId = await create(...args)
+        if (args[0] !== 'child') return runId
+        created.resolve()
+        await overtaken.promise
+        return runId
+      })
+      const first = starter.startWorkflow('w', {}, WIRE, harness.rpc)
+      await created.promise
+      await command('DEL', keysOf(harness.prefix).lockKey(id))
+      const second = another.runWorkflowJob(id, harness.rpc)
+      await overtaken.promise
+      // Longer than it takes to give up waiting for the child's lock.
+      await delay(200)
+      letGo.resolve()
+      await Promise.allSettled([first, second])
+      expect((await service.getRun(id))?.status).toBe('completed')
+      expect(effects).toEqual(['effect'])
     })
 
     test('what a parent failed to write is not its child’s to fail with', async () => {
