@@ -49,14 +49,14 @@ export class RunStore {
       isReplayed && (inlineOrigin !== undefined || !hasQueue())
     for (let nth = 1; ; nth++) {
       const id = newRunId(origin, nth)
-      const { code, detail } = await runner.run(runScripts.createRun, {
+      const { detail } = await runner.run(runScripts.createRun, {
         keys: keys.runScriptKeys(id),
         args: {},
         rest: ['id', id, ...fields],
       })
+      // Of a run that was there; a new one has none to tell.
       const [status] = detail
-      const hasFailed = status === 'failed' || status === 'cancelled'
-      if (code !== 'ok' && hasFailed) continue
+      if (status === 'failed' || status === 'cancelled') continue
       if (origin !== undefined && isDrivenHere) this.#context.adopted.add(id)
       return id
     }

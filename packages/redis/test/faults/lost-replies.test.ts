@@ -138,6 +138,7 @@ describe.each(CLIENTS)('a reply that was lost over $client', (client) => {
   })
 
   test('of several transitions of a driver: each is made once', async () => {
+    const held = service['leasesHeld']
     await service.withRunLock(runId, async () => {
       await service['listStepStates'](runId)
       const one = await service.insertStepState(runId, 'one', 'rpc', {})
@@ -145,6 +146,7 @@ describe.each(CLIENTS)('a reply that was lost over $client', (client) => {
       await service.setStepResult(one.stepId, 1)
       const two = await service.insertStepState(runId, 'two', 'rpc', {})
       await losing(() => service.setStepRunning(two.stepId))
+      expect(service['leasesHeld']).toBe(held + 1)
     })
     const recorded = await history()
     expect(recorded.map(({ stepName, status }) => [stepName, status])).toEqual([

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { PikkuWorkflowWire } from '@pikku/core/workflow'
 import { until } from '@pikku/redis-testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLIENTS, keysOf, openService, type Service } from '../clients.js'
@@ -39,6 +40,18 @@ describe.each(CLIENTS)(
         null
       )
       await harness.service.setStepResult(stepId, 'by another')
+    }
+    /** A branch that meets a step in its first replay; then what it is beside goes on. */
+    async function meeting(
+      workflow: PikkuWorkflowWire,
+      isFirst: boolean,
+      letGo: () => void
+    ): Promise<unknown> {
+      if (isFirst) {
+        await meet(workflow.runId!, 'met')
+        setTimeout(letGo, 50)
+      }
+      return workflow.do('met', async () => 'mine')
     }
 
     test('a child that is replayed is not started a second time', async () => {
@@ -86,11 +99,7 @@ describe.each(CLIENTS)(
           const other = async () => {
             await workflow.do('first', async () => 1)
             await entered.promise
-            if (drives === 1) {
-              await meet(workflow.runId!, 'met')
-              setTimeout(() => letGo.resolve(), 50)
-            }
-            return workflow.do('met', async () => 'mine')
+            return meeting(workflow, drives === 1, letGo.resolve)
           }
           return Promise.all([workflow.do('c', 'child', {}), other()])
         })
@@ -270,11 +279,7 @@ describe.each(CLIENTS)(
           })
         const other = async () => {
           await workflow.do('first', async () => 1)
-          if (drives === 1) {
-            await meet(workflow.runId!, 'met')
-            setTimeout(() => letGo.resolve(), 50)
-          }
-          return workflow.do('met', async () => 'mine')
+          return meeting(workflow, drives === 1, letGo.resolve)
         }
         return Promise.all([slow, other()])
       })
@@ -308,11 +313,7 @@ describe.each(CLIENTS)(
         )
         const other = async () => {
           await workflow.do('first', async () => 1)
-          if (drives === 1) {
-            await meet(workflow.runId!, 'met')
-            setTimeout(() => letGo.resolve(), 50)
-          }
-          return workflow.do('met', async () => 'mine')
+          return meeting(workflow, drives === 1, letGo.resolve)
         }
         return Promise.all([slow, other()])
       })
