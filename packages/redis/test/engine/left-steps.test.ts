@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { RPCNotFoundError } from '@pikku/core/rpc'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLIENTS } from '../clients.js'
-import { EngineHarness } from './engine-harness.js'
+import { EngineHarness, type Job } from './engine-harness.js'
 
 /** A standard schema that takes any decision. */
 const schema = {
@@ -46,6 +46,42 @@ describe.each(CLIENTS)(
       const id = await engine.start('order')
       await engine.runJob(engine.queue.take()!)
       await engine.service.withRunLock(id, async () => {})
+    })
+
+    test('a step that a queue works on in the context of its dispatcher stays in hand', async () => {
+      const entered = Promise.withResolvers<void>()
+      const letGo = Promise.withResolvers<void>()
+      // The dispatcher ends when the worker is at work.
+      const mirror = new Proxy(
+        { setStepScheduled: () => entered.promise },
+        { get: (own, name) => Reflect.get(own, name) ?? (async () => {}) }
+      )
+      const service = await engine.another({ mirror: mirror as never })
+      engine.step(
+        'slow',
+        async () => {
+          entered.resolve()
+          await letGo.promise
+        },
+        { queued: true }
+      )
+      engine.workflow('order', (workflow) => workflow.do('s', 'slow', {}))
+      const id = await engine.start('order')
+      const job = engine.queue.take()!
+      let worker: Promise<void> | undefined
+      vi.spyOn(engine.queue, 'add').mockImplementationOnce(
+        async (queueName, data) => {
+          const message = { queueName, data, options: {} } as Job
+          worker = engine.deliver(message, service)
+          return 'job-1'
+        }
+      )
+      await engine.deliver(job, service)
+      expect(service['leasesHeld']).toBe(1)
+      letGo.resolve()
+      await worker
+      await engine.drain(service)
+      expect((await engine.run(id)).status).toBe('completed')
     })
 
     test('a body may go on without a function that is missing', async () => {
