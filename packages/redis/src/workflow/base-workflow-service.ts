@@ -87,7 +87,16 @@ export abstract class BaseRedisWorkflowService extends DrivenWorkflowService {
     before: Date,
     limit: number
   ): Promise<string[]> {
-    return this.#sweeps.takeStalled(ageOf(before), limit)
+    const found = await this.#sweeps.takeStalled(ageOf(before), limit)
+    const stalled: string[] = []
+    for (const { runId, status } of found) {
+      if (status === 'running' || (await this.#comesBackToItsGate(runId))) {
+        stalled.push(runId)
+      } else {
+        await this.#sweeps.forgetSuspended(runId)
+      }
+    }
+    return stalled
   }
 
   protected override async findUndispatchedSteps(
@@ -125,7 +134,7 @@ export abstract class BaseRedisWorkflowService extends DrivenWorkflowService {
       if (outcome) recovered.push({ runId, stepName, outcome })
     }
     for (const runId of new Set(recovered.map(({ runId }) => runId))) {
-      // The step is pending by now, or its run idle: another sweep finds it.
+      // It is noted that the run has to be driven: another sweep finds it.
       await this.resumeWorkflow(runId).catch((error: unknown) =>
         this.#log('warn', `Run '${runId}' was not resumed: ${String(error)}`)
       )

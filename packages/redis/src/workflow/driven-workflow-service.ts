@@ -5,7 +5,13 @@ import {
 import { RedisLockLostError, RedisLockTimeoutError } from '@pikku/redis-core'
 import { toFields } from '../common/hash.js'
 import type { HeldRun } from './held-run.js'
-import { hasQueue, isGraph, isQueued, offerQueue } from './engine-state.js'
+import {
+  hasQueue,
+  isGraph,
+  isQueued,
+  isWaiting,
+  offerQueue,
+} from './engine-state.js'
 import type { NamedStep } from './history-store.js'
 import { isOutage } from './outage.js'
 import { RunLock } from './run-lock.js'
@@ -134,7 +140,7 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
       claims.during(claim, () => super.executeWorkflowStep(...args))
     )
     // Its worker may have died before it could tell the run.
-    if (claim.refusedAs !== 'failed') return
+    if (!claim.refusedAs || claim.refusedAs === 'running') return
     const run = await this.getRun(runId)
     if (run?.status === 'running') await this.resumeWorkflow(runId)
   }
@@ -274,10 +280,14 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
         entered = true
         // It has ended, or its gate is not for its parent to go through.
         if (drive.isAdopted && !this.#isRunning(runId)) return
+        let rests = true
         try {
           await super.runWorkflowJob(runId, rpc)
+        } catch (error) {
+          rests = isWaiting(error)
+          throw error
         } finally {
-          if (!drive.inside) await fences.leave(runId)
+          if (!drive.inside) await this.#runLock.leave(runId, rests)
         }
       })
     } catch (error) {
@@ -331,12 +341,14 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
     runId: string
   ): Promise<NamedStep[] | null> {
     const steps = await super.listStepStates(runId)
-    const run = this.#context.fences.heldRun(runId)?.readAhead
+    const hold = this.#context.fences.heldRun(runId)
+    const run = hold?.readAhead
     if (
       run?.get('status') === 'suspended' &&
       !isGraph(run.get('workflow') ?? '')
     ) {
       await this.updateRunStatus(runId, 'running')
+      hold!.woken ??= hold!.lease.token
     }
     return steps
   }

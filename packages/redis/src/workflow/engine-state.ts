@@ -54,3 +54,11 @@ export const GATES = {
 export function isGraph(workflowName: string): boolean {
   return mainState()?.workflows?.meta?.[workflowName]?.source === 'graph'
 }
+
+/** Whether the engine left a body because the run waits for others. */
+export function isWaiting(error: unknown): boolean {
+  const { name } = error as Error
+  return (
+    name === 'WorkflowAsyncException' || name === 'WorkflowSuspendedException'
+  )
+}

@@ -50,6 +50,8 @@ export class HeldRun {
   known: Set<string> | undefined
   /** Whether others may have added steps: then nothing is taken for known. */
   asksForSteps = false
+  /** The note that the run has to be driven, as this driver found or made it. */
+  woken: string | undefined
   /** What was read along with the lock, for the replay. */
   first: FirstRead | undefined
   /** The run as it was read along with its steps, for whoever asks first. */
@@ -97,7 +99,14 @@ export class HeldRun {
    * @throws What stopped this context, or what a deferred one failed with.
    */
   async push(call: TransitionCall): Promise<Outcome<string>> {
-    const outcome = await this.#add(call)
+    let outcome: Outcome<string>
+    try {
+      outcome = await this.#add(call)
+    } catch (error) {
+      // It says what has become of what was deferred for the same step, too.
+      if (this.#failure === error) this.#failure = undefined
+      throw error
+    }
     if (this.stopped !== undefined) throw this.stopped
     this.#throwFailure()
     return outcome
@@ -251,18 +260,29 @@ export class HeldRun {
       await new Promise<void>((resolve) => process.nextTick(resolve))
       const batch = this.#takeBatch()
       if (batch.length === 0) break
-      try {
-        const outcomes = await this.#send(batch.map(({ call }) => call))
-        for (const [i, { resolve }] of batch.entries()) resolve(outcomes[i]!)
-      } catch (error) {
-        // What was written behind it would leave a hole where this should be.
-        batch.push(...this.#waiting.splice(0))
-        for (const { reject } of batch) reject(error)
-      }
+      await this.#sendBatch(batch)
       for (const { size } of batch) this.#backlog -= size
     }
     this.#isFlushing = false
     this.#tellIfAtRest()
+  }
+
+  async #sendBatch(batch: Waiting[]): Promise<void> {
+    try {
+      const outcomes = await this.#send(batch.map(({ call }) => call))
+      for (const [i, { resolve }] of batch.entries()) resolve(outcomes[i]!)
+    } catch (error) {
+      const steps = bySteps(batch)
+      if (steps.length > 1 && !isOutage(error)) {
+        // None was made. What is wrong with one step must not cost another one
+        // its result.
+        for (const ofStep of steps) await this.#sendBatch(ofStep)
+        return
+      }
+      // What was written behind it would leave a hole where this should be.
+      if (isOutage(error)) batch.push(...this.#waiting.splice(0))
+      for (const { reject } of batch) reject(error)
+    }
   }
 
   #takeBatch(): Waiting[] {
@@ -281,4 +301,15 @@ export class HeldRun {
     this.#failure = undefined
     if (failure !== undefined) throw failure
   }
+}
+
+/** The same in parts, of one step each. */
+function bySteps(batch: readonly Waiting[]): Waiting[][] {
+  const parts: Waiting[][] = []
+  for (const one of batch) {
+    const last = parts.at(-1)
+    if (last?.[0]?.call.stepName === one.call.stepName) last?.push(one)
+    else parts.push([one])
+  }
+  return parts
 }

@@ -1,4 +1,5 @@
 import { type RedisLease, runScripts } from '@pikku/redis-core'
+import { toFields } from '../common/hash.js'
 import type { FirstRead, HeldRun } from './held-run.js'
 import type { StoreContext } from './store-context.js'
 
@@ -14,10 +15,12 @@ const FIRST_ATTEMPTS = 64
  *
  * Concurrency: what is read along with the lock is read in the script that takes
  * it, so no driver wrote after that. A worker may have, as it may while any other
- * reply is on its way: the message that it sends then has the run driven again.
+ * reply is on its way: the message that it sends then has the run driven again,
+ * and so has its note ('woken'), which is not the one that this driver found.
  *
  * Crash: there is nothing between the lock and the read. A lock whose holder died
- * is free when its time to live is over.
+ * is free when its time to live is over. The note that the run has to be driven
+ * goes only when its driver has come to rest, so it outlives a driver that dies.
  */
 export class RunLock {
   readonly #context: StoreContext
@@ -54,7 +57,10 @@ export class RunLock {
     let first: FirstRead | undefined
     return lock.withLock(
       runKeys.lock,
-      (lease) => this.#within(runId, lease, body, { first, asksForSteps }),
+      (lease) => {
+        const woken = toFields(first?.run ?? null).get('woken')
+        return this.#within(runId, lease, body, { first, woken, asksForSteps })
+      },
       {
         take: async (token, ttlMs) => {
           const outcome = await runner.run(runScripts.acquireRun, {
@@ -68,11 +74,30 @@ export class RunLock {
     )
   }
 
+  /**
+   * A driver leaves the run, when all branches of the body have come to rest.
+   *
+   * @param rests Whether it has done what there was to do. Then the note that
+   *   the run has to be driven goes, as far as this driver has seen it.
+   */
+  async leave(runId: string, rests: boolean): Promise<void> {
+    const { fences, keys, runner } = this.#context
+    await fences.leave(runId)
+    const hold = fences.heldRun(runId)
+    if (!rests || !hold?.woken || hold.ended || hold.stopped) return
+    const gone = runner.run(runScripts.restRun, {
+      keys: keys.runScriptKeys(runId),
+      args: { token: hold.lease.token, seen: hold.woken },
+    })
+    // If it stays, then a sweep has the run driven once in vain.
+    await gone.catch(() => {})
+  }
+
   #within<T>(
     runId: string,
     lease: RedisLease,
     body: () => Promise<T>,
-    replay: Partial<Pick<HeldRun, 'first' | 'asksForSteps'>> = {}
+    replay: Partial<Pick<HeldRun, 'first' | 'woken' | 'asksForSteps'>> = {}
   ): Promise<T> {
     const { fences, writer } = this.#context
     const hold = Object.assign(writer.hold(runId, lease), replay)

@@ -12,7 +12,6 @@ import {
 } from '@pikku/redis-core'
 import { HeldRun } from './held-run.js'
 import type { RunFences } from './run-fences.js'
-import { StaleReplayError } from './stale-replay-error.js'
 
 /** A transition of a first attempt, made as it was asked for. */
 const MADE: Outcome<string> = { code: 'ok', detail: ['1'] }
@@ -126,7 +125,5 @@ export class RunWriter {
 
 /** Whether the body goes on no more, and was left or will be replayed. */
 function isLeft(hold: HeldRun | undefined): boolean {
-  if (hold === undefined) return false
-  if (hold.stopped instanceof StaleReplayError) return true
-  return !hold.open && hold.stopped !== undefined
+  return hold?.stopped !== undefined
 }

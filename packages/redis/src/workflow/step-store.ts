@@ -39,6 +39,8 @@ export class StepStore {
     step: NewStep
   ): Promise<StepState> {
     const { keys, writer, encode } = this.#context
+    // A name that can be no key fails this call, and not a later batch.
+    keys.stepKey(runId, stepName)
     const stepId = keys.stepId(runId, stepName, randomToken())
     const fields = newStepFields(runId, stepName, step, encode)
     if (!writer.isNew(runId, stepName)) {
@@ -127,6 +129,7 @@ export class StepStore {
       stepId,
       error: text,
       attempt: attempt ?? '',
+      retries: DEFAULT_STEP_RETRIES,
     })
     if (code !== 'kept' || detail[0] === 'failed') return
     this.#late(stepId, 'error')

@@ -24,6 +24,11 @@ export interface Orphan extends Omit<OrphanedStep, 'outcome'> {
   childRunId: string
 }
 
+interface ActiveRun {
+  runId: string
+  status: Extract<WorkflowRun['status'], 'running' | 'suspended'>
+}
+
 export interface UndispatchedRun {
   runId: string
   workflow: string
@@ -53,9 +58,17 @@ export class Sweeps {
     this.#orphans = orphans
   }
 
-  /** Runs with nothing in flight for so long, and with no driver. */
-  async takeStalled(ageMs: number, limit: number): Promise<string[]> {
-    return this.#takeRuns('idle', ageMs, limit)
+  /**
+   * Runs with nothing in flight for so long, or that were to be driven since
+   * then, and with no driver.
+   */
+  async takeStalled(ageMs: number, limit: number): Promise<ActiveRun[]> {
+    return this.#takeRuns('idle', ageMs, limit, ['running', 'suspended'])
+  }
+
+  /** Nothing is to be done for a run that is suspended. */
+  async forgetSuspended(runId: string): Promise<void> {
+    await this.#forget(runId, 'idle')
   }
 
   /** Runs with steps that wait to be dispatched for so long. */
@@ -64,7 +77,8 @@ export class Sweeps {
     limit: number
   ): Promise<UndispatchedRun[]> {
     const { runner, keys } = this.#context
-    const runIds = await this.#takeRuns('pending', ageMs, limit)
+    const due = await this.#takeRuns('pending', ageMs, limit, ['running'])
+    const runIds = due.map(({ runId }) => runId)
     const found = await runner.sendAll(
       runIds.flatMap((runId) => [
         ['HGET', keys.runKey(runId), 'workflow'] as const,
@@ -148,8 +162,9 @@ export class Sweeps {
   async #takeRuns(
     index: 'idle' | 'pending',
     ageMs: number,
-    limit: number
-  ): Promise<string[]> {
+    limit: number,
+    statuses: ReadonlyArray<ActiveRun['status']>
+  ): Promise<ActiveRun[]> {
     const { runner, keys } = this.#context
     const due = await this.#takeDue(index, ageMs, limit, true)
     const seen = await runner.sendAll(
@@ -158,20 +173,22 @@ export class Sweeps {
         ['EXISTS', keys.lockKey(runId)] as const,
       ])
     )
-    const ended = due.filter((_, i) => !isActive(seen[2 * i]))
-    await Promise.all(
-      ended.map((runId) =>
-        runner.run(sweepScripts.forgetRun, {
-          keys: {
-            run: keys.runKey(runId),
-            index: keys.indexKeys(runId)[index],
-          },
-          args: { runId },
-        })
-      )
-    )
-    // Who holds the lock drives the run, and needs no help.
-    return due.filter((_, i) => isActive(seen[2 * i]) && seen[2 * i + 1] === 0)
+    const found: ActiveRun[] = []
+    for (const [i, runId] of due.entries()) {
+      const status = statuses.find((one) => one === seen[2 * i])
+      if (status === undefined) await this.#forget(runId, index)
+      // Who holds the lock drives the run, and needs no help.
+      else if (seen[2 * i + 1] === 0) found.push({ runId, status })
+    }
+    return found
+  }
+
+  async #forget(runId: string, index: 'idle' | 'pending'): Promise<void> {
+    const { runner, keys } = this.#context
+    await runner.run(sweepScripts.forgetRun, {
+      keys: { run: keys.runKey(runId), index: keys.indexKeys(runId)[index] },
+      args: { runId },
+    })
   }
 
   /** What is due by the server's clock, whatever this process's own says. */
@@ -200,10 +217,6 @@ export class Sweeps {
     }
     return taken
   }
-}
-
-function isActive(status: unknown): boolean {
-  return status === ('running' satisfies WorkflowRun['status'])
 }
 
 function listOf(reply: unknown): string[] {

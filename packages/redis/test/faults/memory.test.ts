@@ -115,6 +115,26 @@ describe.each(CLIENTS)('a Redis without memory over $client', (client) => {
     await locks.close()
   })
 
+  test('a step that is in hand stays so for longer than its lease', async () => {
+    const worker = await openService(client, { stepLeaseMs: 300 }, server.url)
+    const runId = await worker.createRun('wf', {}, false, 'h', WIRE)
+    await worker.insertStepState(runId, 's', 'rpc', {})
+    await worker['claimStepForExecution'](runId, 's', 'rpc')
+    await fill()
+    const [leases] = (await raw.command('KEYS', '*:index:leases')) as string[]
+    const endOf = async () =>
+      Number(
+        await raw
+          .command('ZRANGE', leases!, '0', '0', 'WITHSCORES')
+          .then((found) => (found as string[])[1])
+      )
+    const first = await endOf()
+    await expect.poll(endOf, { timeout: 5_000 }).toBeGreaterThan(first + 300)
+    await free()
+    expect(await worker.recoverOrphanedSteps()).toEqual({ recovered: [] })
+    await worker.close()
+  })
+
   test('interrupts a run, which goes on when there is memory again', async () => {
     const engine = await EngineHarness.open(client, {
       queue: true,

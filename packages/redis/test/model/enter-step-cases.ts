@@ -52,7 +52,7 @@ const call = fc.constantFrom<Call>(
   ['startStep', { leaseMs: LEASE_MS }],
   ['startStep', { leaseMs: LEASE_MS }],
   ['scheduleStep', {}],
-  ['failStep', { error: '{"message":"no"}', attempt: '' }],
+  ['failStep', { error: '{"message":"no"}', attempt: '', retries: 2 }],
   ['retryStep', { status: 'running', leaseMs: LEASE_MS }],
   ['retryStep', { status: 'pending', leaseMs: LEASE_MS }],
   ['succeedStep', { result: '{"a":1}' }],

@@ -247,7 +247,7 @@ describe('enter-step', () => {
       {
         done: [
           ...PLAIN.done,
-          ['failStep', { error: '{"message":"no"}', attempt: '' }],
+          ['failStep', { error: '{"message":"no"}', attempt: '', retries: 2 }],
           ['retryStep', { status: 'running', leaseMs: LEASE_MS }],
         ],
       },
@@ -284,7 +284,12 @@ describe('enter-step', () => {
     ],
     [
       'a step that has failed',
-      { done: [...PLAIN.done, ['failStep', { error: '{}', attempt: '' }]] },
+      {
+        done: [
+          ...PLAIN.done,
+          ['failStep', { error: '{}', attempt: '', retries: 2 }],
+        ],
+      },
     ],
   ])('is not made for %s', async (_, each) => {
     expect(await compare({ ...PLAIN, ...each })).toBe(false)
@@ -294,7 +299,10 @@ describe('enter-step', () => {
   const add: Step = ['two', ['addStep', {}]]
   const start: Step = ['two', ['startStep', { leaseMs: LEASE_MS }]]
   const startOther: Step = ['other', start[1]]
-  const fail: Step = ['one', ['failStep', { error: '{}', attempt: '' }]]
+  const fail: Step = [
+    'one',
+    ['failStep', { error: '{}', attempt: '', retries: 2 }],
+  ]
   const callFor = (calls: readonly Step[], fence = FENCE) =>
     enterCall(
       keys,

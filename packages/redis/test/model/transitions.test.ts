@@ -202,10 +202,11 @@ describe('transitions in any order, some at once', () => {
     const runs = model.status === 'running'
     const waits = runs && inState('pending').length > 0
     expect(await has(pending, runId), 'pending').toBe(waits)
-    const rests = inState('running', 'scheduled').length === 0
-    // A run that was just resumed is watched whatever its steps do.
-    const watched = await has(idle, runId)
-    expect(runs && !rests ? runs : watched, 'idle').toBe(runs)
+    const rests = runs && inState('running', 'scheduled').length === 0
+    const isActive = runs || model.status === 'suspended'
+    const woken = await raw.command('HEXISTS', keys.runKey(runId), 'woken')
+    if (!isActive) expect(woken, 'woken').toBe(0)
+    expect(await has(idle, runId), 'idle').toBe(rests || woken === 1)
     for (const { stepName, status, attemptCount } of steps) {
       const lease = keys.stepLease(runId, stepName, attemptCount)
       expect(await has(leases, lease), lease).toBe(status === 'running')

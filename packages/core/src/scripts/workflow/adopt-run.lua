@@ -31,7 +31,7 @@
 
 local count = tonumber(ARGV[4])
 
-local seen = redis.call('HMGET', RUN, 'id', 'workflow', 'createdAt', 'listed', 'status', 'inline')
+local seen = redis.call('HMGET', RUN, 'id', 'workflow', 'createdAt', 'listed', 'status', 'inline', 'woken')
 if seen[5] ~= ARGV[1] or redis.call('LLEN', HISTORY) ~= tonumber(ARGV[2]) then
   return { 'changed' }
 end
@@ -77,7 +77,7 @@ for _, row in ipairs(rows) do
 end
 redis.call('HSET', RUN, 'inFlight', text_of(in_flight))
 list_run(RUN, LISTING, COUNTS, seen, ARGV[1])
-watch_run(IDLE, id, is_running and in_flight == 0 and text_of(now))
+watch_run(IDLE, id, (is_running and in_flight == 0 or seen[7] and IS_ACTIVE[ARGV[1]]) and text_of(now))
 watch_run(PENDING, id, is_running and since and text_of(since))
 redis.call('DEL', KEYS[12])
 return { 'ok' }

@@ -62,7 +62,7 @@ end
 local RUN, LOCK, STEPS, HISTORY, IDLE, LEASES, STEP, DONE = unpack(KEYS)
 local fence, lease_ms, name, id, done_name, done_id, result = unpack(ARGV)
 
-local run = redis.call('HMGET', RUN, 'id', 'status', 'listed', 'inFlight', 'clock')
+local run = redis.call('HMGET', RUN, 'id', 'status', 'listed', 'inFlight', 'clock', 'woken')
 local in_flight = tonumber(run[4] or '0')
 local is_plain = run[2] == 'running' and run[3] == 'running' and in_flight >= (DONE and 1 or 0) and run[5]
   and redis.call('GET', LOCK) == fence and redis.call('EXISTS', STEP) == 0
@@ -89,7 +89,7 @@ else
   redis.call('LLEN', HISTORY)
   redis.call('ZCARD', STEPS)
 end
-local is_idle = redis.call('ZSCORE', IDLE, run[1])
+local is_idle = not run[6] and redis.call('ZSCORE', IDLE, run[1])
 local given = {}
 for i = 8, #ARGV, 2 do
   given[ARGV[i]] = ARGV[i + 1]

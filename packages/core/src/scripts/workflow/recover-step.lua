@@ -35,8 +35,8 @@
 -- Beside a worker that comes back after all, the first result counts.
 --
 -- Idempotent: the lease goes with the attempt, so a repeated call finds none and
--- says 'dropped'. The step is 'pending' then, or its run idle: other sweeps see
--- to it. What is only waited for keeps its lease, and is looked at again.
+-- says 'dropped'. The run is to be driven then, and noted for another sweep. What
+-- is only waited for keeps its lease, and is looked at again.
 
 -- What the engine calls steps that wait for a person.
 local GATES = { pikkuWorkflowApproval = true, pikkuWorkflowSuspend = true }
@@ -80,7 +80,7 @@ if not fields.queued and redis.call('EXISTS', LOCK) == 1 then
 end
 local is_gate, is_suspended = GATES[fields.rpcName], run.status == 'suspended'
 if not fields.queued and is_gate and is_suspended then
-  -- When the run goes on, it is in the index of idle runs.
+  -- When the run goes on, it is noted that it has to be driven.
   return drop()
 end
 if not fields.queued then
@@ -102,5 +102,6 @@ end
 if again then
   next_attempt(run, step, 'pending')
 end
+wake(run)
 save(run)
 return { again and 'retried' or 'failed' }

@@ -11,6 +11,9 @@
 --
 -- Idempotent: it sets the same kind of end again.
 
+-- A server without memory refuses ZADD, though this one adds nothing, unless a
+-- write that needs none came first. No lease is called ''.
+redis.call('ZREM', KEYS[1], '')
 local ends = string.format('%.0f', now + tonumber(ARGV[1]))
 local gone = {}
 for i = 2, #ARGV do

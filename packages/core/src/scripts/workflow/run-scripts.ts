@@ -10,6 +10,7 @@ import runLib from './lib/run.lua'
 import saveLib from './lib/save.lua'
 import stepLib from './lib/step.lua'
 import list from './list-runs.lua'
+import rest from './rest-run.lua'
 import {
   type Outcome,
   parseList,
@@ -59,6 +60,14 @@ export const enterStep = defineScript({
   args: ['fence', 'leaseMs', 'name', 'stepId', 'doneName', 'doneId', 'result'],
   variadic: true,
   durable: true,
+  parse: Number,
+})
+
+export const restRun = defineScript({
+  name: 'restRun',
+  lua: [rest],
+  keys: ['run', 'lock', 'idle'],
+  args: ['token', 'seen'],
   parse: Number,
 })
 

@@ -50,7 +50,12 @@ export const succeedStep = define(
     durable,
   }
 )
-export const failStep = define('failStep', fail, ['stepId', 'error', 'attempt'])
+export const failStep = define('failStep', fail, [
+  'stepId',
+  'error',
+  'attempt',
+  'retries',
+])
 export const retryStep = define(
   'retryStep',
   retry,

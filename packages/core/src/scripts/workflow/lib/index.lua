@@ -7,7 +7,8 @@
 --           'w:{length}:{workflow}:' and 'b:{status}:{length}:{workflow}:'. The
 --           length keeps a name with colons out of another one's range.
 -- counts    hash, '{status}:{workflow}' to how many runs
--- idle      zset, runs that are 'running' with no step in flight; score: since
+-- idle      zset, runs that are 'running' with no step in flight, or that have
+--           the note 'woken' (run.lua), 'suspended' ones too; score: since
 -- pending   zset, runs that are 'running' with a step 'pending'; score: since
 -- leases    zset, '{attempt}:{runId}:{stepName}' of steps in a worker's hands;
 --           score: when the lease ends
@@ -60,4 +61,6 @@ local function watch_run(index, id, since)
   end
 end
 
+-- The note of a run that has ended is nobody's any more.
+local IS_ACTIVE = { running = true, suspended = true }
 local IN_FLIGHT = { running = true, scheduled = true, suspended = true }

@@ -16,7 +16,7 @@ end
 -- fence: the token of the run lock, or '' outside of one.
 local function open_run(fence)
   local seen = redis.call('HMGET', RUN,
-    'id', 'status', 'inFlight', 'clock', 'updatedAt', 'listed', 'operation', 'workflow', 'createdAt')
+    'id', 'status', 'inFlight', 'clock', 'updatedAt', 'listed', 'operation', 'workflow', 'createdAt', 'woken')
   if not seen[1] then
     return nil, { 'no-run' }
   end
@@ -27,8 +27,8 @@ local function open_run(fence)
     id = seen[1], status = seen[2], in_flight = tonumber(seen[3] or '') or 0,
     -- A run of 0.12 has no clock yet.
     clock = tonumber(seen[4] or seen[5] or '') or 0,
-    listed = seen[6], operation = seen[7], workflow = seen[8] or '', created = seen[9],
-    fence = fence, wait_ms = 0, set = {},
+    listed = seen[6], operation = seen[7], workflow = seen[8] or '', created = seen[9], woken = seen[10] or nil,
+    fence = fence, wait_ms = 0, set = {}, gone = {},
     -- Steps by name, as they are now, and attempts that have to be written.
     steps = {}, changed = {}, attempts = {},
   }
@@ -50,6 +50,18 @@ end
 local function set_run(run, field, value)
   local set = run.set
   set[#set + 1], set[#set + 2] = field, value
+end
+
+-- Notes that the run has to be driven, until a driver that saw the note has come
+-- to rest: see rest-run. Whoever sends the driver its message may die before.
+-- The note of a driver about itself is its token, and hides nobody else's.
+local function wake(run)
+  if run.fence == '' then
+    run.woken = tick(run)
+  else
+    run.woken = run.woken or run.fence
+  end
+  set_run(run, 'woken', run.woken)
 end
 
 -- What a run can go through, each in a file of its own: see transitions/.

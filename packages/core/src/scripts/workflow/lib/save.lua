@@ -87,10 +87,12 @@ local function save_indexes(run, moves)
   if #moves.dropped > 0 then
     redis.call('ZREM', LEASES, unpack(moves.dropped))
   end
-  -- A run that was suspended has a step 'running', its gate, and the message
-  -- that opens it may get lost: it is watched, too.
-  local is_idle = is_running and (run.in_flight <= 0 or run.resumed)
-  watch_run(IDLE, run.id, is_idle and text_of(run.clock + run.wait_ms))
+  if run.woken then
+    -- Since the first time: a run that is busy would not be looked at for ever.
+    redis.call('ZADD', IDLE, 'NX', text_of(run.clock), run.id)
+  else
+    watch_run(IDLE, run.id, is_running and run.in_flight <= 0 and text_of(run.clock + run.wait_ms))
+  end
   if moves.pending ~= nil then
     watch_run(PENDING, run.id, moves.pending)
   end
@@ -134,12 +136,16 @@ local function save(run)
     set_run(run, 'inFlight', text_of(run.in_flight))
   end
   set_run(run, 'clock', run.stamp)
+  if run.woken and not IS_ACTIVE[run.status] then
+    run.woken = nil
+    run.gone[#run.gone + 1] = 'woken'
+  end
   check_types(run, moves)
   -- First a write that a server without memory refuses: after any other it lets
   -- the script go on.
   redis.call('HSET', RUN, unpack(run.set))
-  if run.error_goes then
-    redis.call('HDEL', RUN, 'error')
+  if #run.gone > 0 then
+    redis.call('HDEL', RUN, unpack(run.gone))
   end
   if run.variables then
     redis.call('HSET', STATE, unpack(run.variables))

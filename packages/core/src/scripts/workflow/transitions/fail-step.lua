@@ -3,6 +3,7 @@
 -- ARGS[1] stepId  the step's id
 -- ARGS[2] error   JSON
 -- ARGS[3] attempt  of which the caller speaks, or '' for the current one
+-- ARGS[4] retries  how many retries a step has that says nothing of it
 --
 -- Returns {'ok'}, {'kept', status} or {'no-step'}.
 --
@@ -33,5 +34,10 @@ transitions['fail-step'] = function(run, key, name, args)
   change_step(run, step, {
     'status', 'failed', 'error', args[2], 'failedAt', stamp, 'updatedAt', stamp, 'finish', operation,
   }, { 'result' })
+  local attempt, retries = tonumber(step.fields.attemptCount or '') or 1, tonumber(step.fields.retries or '')
+  if run.fence == '' and (step.fields.childRunId or attempt > (retries or tonumber(args[4]))) then
+    -- With an attempt left it is its worker's queue that goes on.
+    wake(run)
+  end
   return { 'ok' }
 end

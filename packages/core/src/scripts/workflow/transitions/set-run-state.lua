@@ -13,5 +13,9 @@ transitions['set-run-state'] = function(run, _, _, args)
   run.variables[#run.variables + 1] = args[1]
   run.variables[#run.variables + 1] = args[2]
   set_run(run, 'updatedAt', tick(run))
+  if run.fence == '' then
+    -- A decision about a gate is such a variable.
+    wake(run)
+  end
   return { 'ok' }
 end

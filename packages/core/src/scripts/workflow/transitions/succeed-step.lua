@@ -29,5 +29,8 @@ transitions['succeed-step'] = function(run, key, name, args)
   if result ~= '' then
     change_step(run, step, { 'result', result })
   end
+  if run.fence == '' then
+    wake(run)
+  end
   return { 'ok' }
 end

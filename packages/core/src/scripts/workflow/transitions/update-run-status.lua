@@ -19,10 +19,13 @@ transitions['update-run-status'] = function(run, _, _, args)
     return { 'kept', current }
   end
   run.status, run.operation = status, operation
-  run.resumed = status == 'running' and current == 'suspended'
   run.changes_status = true
   set_run(run, 'status', status)
   set_run(run, 'updatedAt', tick(run))
+  if status == 'running' and current == 'suspended' then
+    -- Its gate is a step in flight, which keeps it out of the idle runs.
+    wake(run)
+  end
   set_run(run, 'operation', operation)
   if output ~= '' then
     set_run(run, 'output', output)
@@ -30,6 +33,8 @@ transitions['update-run-status'] = function(run, _, _, args)
   if error ~= '' then
     set_run(run, 'error', error)
   end
-  run.error_goes = error == ''
+  if error == '' then
+    run.gone[#run.gone + 1] = 'error'
+  end
   return { 'ok' }
 end

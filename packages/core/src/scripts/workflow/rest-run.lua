@@ -1,0 +1,26 @@
+-- rest-run: the driver of a run has done what there was for it to do, and the
+-- run waits for others: the note that it has to be driven goes.
+--
+-- KEYS[1] run   the run's hash
+-- KEYS[2] lock  the run's lock
+-- KEYS[3] idle  index of runs to be looked after
+-- ARGV[1] token  of the run's lock
+-- ARGV[2] seen   the note that the driver found, or '' for none
+--
+-- Returns 1, or 0 if there is no such note, or the lock is lost.
+--
+-- A note that came later stays: what it is about, the driver did not see.
+--
+-- Idempotent: what is gone is gone.
+
+local run = redis.call('HMGET', KEYS[1], 'id', 'status', 'inFlight', 'woken')
+local woken = run[4]
+if not woken or woken ~= ARGV[1] and woken ~= ARGV[2] or redis.call('GET', KEYS[2]) ~= ARGV[1] then
+  return 0
+end
+redis.call('ZCARD', KEYS[3])
+redis.call('HDEL', KEYS[1], 'woken')
+if run[2] ~= 'running' or (tonumber(run[3] or '') or 0) > 0 then
+  redis.call('ZREM', KEYS[3], run[1])
+end
+return 1
