@@ -39,8 +39,6 @@ export class StepStore {
     step: NewStep
   ): Promise<StepState> {
     const { keys, writer, encode } = this.#context
-    // A name that can be no key fails this call, and not a later batch.
-    keys.stepKey(runId, stepName)
     const stepId = keys.stepId(runId, stepName, randomToken())
     const fields = newStepFields(runId, stepName, step, encode)
     if (!writer.isNew(runId, stepName)) {
