@@ -2,16 +2,7 @@ import { until } from '@pikku/redis-testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLIENTS, keysOf } from '../clients.js'
 import { EngineHarness, type Job } from '../engine/engine-harness.js'
-import { firstRecovered, sweepUntilEnded } from './sweeping.js'
-
-const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
-const SCHEMA = {
-  '~standard': {
-    version: 1,
-    vendor: 'test',
-    validate: (value: unknown) => ({ value }),
-  },
-} as never
+import { LEASE, SCHEMA, firstRecovered, sweepUntilEnded } from './sweeping.js'
 
 /** A run that waits for a person is nobody's; one that goes on is somebody's. */
 describe.each(CLIENTS)('approvals over $client', (client) => {

@@ -2,9 +2,7 @@ import { until } from '@pikku/redis-testing'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLIENTS, type Service } from '../clients.js'
 import { EngineHarness, type Job } from '../engine/engine-harness.js'
-import { firstRecovered } from './sweeping.js'
-
-const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
+import { LEASE, firstRecovered } from './sweeping.js'
 
 describe.each(CLIENTS)('child runs over $client', (client) => {
   let harness: EngineHarness

@@ -4,9 +4,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CLIENTS, keysOf, openService, type Service } from '../clients.js'
 import { EngineHarness, type Job, TestQueue } from '../engine/engine-harness.js'
 import { readIndexes } from '../finding/indexes.js'
-import { firstRecovered, sweepUntilEnded } from './sweeping.js'
+import { LEASE, firstRecovered, sweepUntilEnded } from './sweeping.js'
 
-const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
 const STEP_WORKER = 'pikku-workflow-step-worker'
 
 /** What dead or confused workers leave behind, and what then becomes of it. */

@@ -3,16 +3,8 @@ import { until } from '@pikku/redis-testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENTS, keysOf, type Service } from '../clients.js'
 import { EngineHarness, type Job } from '../engine/engine-harness.js'
-import { sweepUntilEnded } from './sweeping.js'
+import { LEASE, SCHEMA, sweepUntilEnded } from './sweeping.js'
 
-const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
-const SCHEMA = {
-  '~standard': {
-    version: 1,
-    vendor: 'test',
-    validate: (value: unknown) => ({ value }),
-  },
-} as never
 /** A body that goes on behind a failure, and not behind what tells it to wait. */
 const rethrowWaiting = (error: Error) => {
   if (error.name === 'WorkflowAsyncException') throw error

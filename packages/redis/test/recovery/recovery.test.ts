@@ -4,9 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENTS, type Service } from '../clients.js'
 import { EngineHarness } from '../engine/engine-harness.js'
 import { readIndexes } from '../finding/indexes.js'
-import { firstRecovered } from './sweeping.js'
-
-const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
+import { LEASE, firstRecovered } from './sweeping.js'
 
 describe.each(CLIENTS)('recovery over $client', (client) => {
   let harness: EngineHarness

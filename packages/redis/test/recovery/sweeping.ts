@@ -2,6 +2,18 @@ import { until } from '@pikku/redis-testing'
 import type { Service } from '../clients.js'
 import type { EngineHarness } from '../engine/engine-harness.js'
 
+/** A service whose dead workers are soon found. */
+export const LEASE = { stepLeaseMs: 200, lock: { ttlMs: 300, retries: 1 } }
+
+/** Of an approval that takes any decision. */
+export const SCHEMA = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: (value: unknown) => ({ value }),
+  },
+} as never
+
 const ENDED = new Set(['completed', 'failed'])
 
 /** Every sweep, and the queue's work, until the run has ended. */
