@@ -44,8 +44,11 @@ export interface RedisAdapter {
    * Makes sure that commands can be sent: connects if the adapter owns the
    * connection, otherwise checks that the shared client answers.
    *
-   * Can be called again after a failure, and after success it does nothing.
+   * Can be called again after a failure, and after success it does nothing
+   * while the connection lasts. A command or a subscription that comes first
+   * opens a connection that the adapter owns, too.
    *
+   * @throws RedisClosedError once `close()` was called.
    * @throws RedisConnectionError within the client's own connect timeout, for
    *   instance for a wrong host, port or password.
    */
@@ -53,7 +56,8 @@ export interface RedisAdapter {
 
   /**
    * Closes what the adapter opened: its own connection and its subscriptions.
-   * A client that the application brought stays open. Idempotent.
+   * A client that the application brought stays open. Idempotent. What it
+   * overtakes leaves nothing open.
    */
   close(): Promise<void>
 
