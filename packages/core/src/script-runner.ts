@@ -6,7 +6,13 @@ import {
   RedisNotReplicatedError,
   RedisTimeoutError,
 } from './errors.js'
-import { explain, isNoScript, listed, mayRepeat } from './reply-errors.js'
+import {
+  explain,
+  isNoScript,
+  isRedirect,
+  listed,
+  mayRepeat,
+} from './reply-errors.js'
 import {
   type Durability,
   type RunnerOptions,
@@ -99,13 +105,17 @@ export class ScriptRunner {
   ): Promise<RedisReply[]> {
     const what = [...new Set(commands.map(([name]) => name))].join(', ')
     const keys = commands.flatMap(keysOf)
-    return this.#untilAnswered(what, keys, this.#timeoutMs, async () =>
-      (
-        await this.#adapter.sendAll(
-          commands.map((args) => ({ key: args[1] ?? null, args }))
-        )
-      ).map(valueOf)
-    )
+    const sent = commands.map((args) => ({ key: args[1] ?? null, args }))
+    return this.#untilAnswered(what, keys, this.#timeoutMs, async () => {
+      const replies = await this.#adapter.sendAll(sent)
+      for (const [i, command] of sent.entries()) {
+        // By itself it is followed to where its slot is now.
+        if (isRedirect(replies[i])) {
+          replies[i] = await this.#adapter.send(command)
+        }
+      }
+      return replies.map(valueOf)
+    })
   }
 
   /** Makes the attempt until it succeeds, fails for good, or time is up. */
@@ -184,10 +194,22 @@ export class ScriptRunner {
     { replicas, timeoutMs }: Durability
   ): Promise<RedisReply> {
     // WAIT is about what its own connection did, so it goes along in one write.
-    const [reply, confirmed] = await this.#adapter.sendAll([
+    const both: RedisCommand[] = [
       { key, args },
       { key, args: ['WAIT', String(replicas), String(timeoutMs)] },
-    ])
+    ]
+    let [reply, confirmed] = await this.#adapter.sendAll(both)
+    if (isRedirect(reply)) {
+      // By itself it is followed, and the client learns where the slot is.
+      await this.#adapter.send({ key, args })
+      ;[reply, confirmed] = await this.#adapter.sendAll(both)
+    }
+    if (isRedirect(reply)) {
+      throw new RedisNotReplicatedError(
+        `'${key}' was written, but its slot is moving to another node: no ` +
+          'replica confirmed it'
+      )
+    }
     const value = valueOf(reply)
     const count = Number(valueOf(confirmed))
     if (count >= replicas || expiredAt(value) !== undefined) return value

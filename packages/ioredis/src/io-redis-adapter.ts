@@ -1,6 +1,7 @@
 import type { RedisOptions } from 'ioredis'
 import {
   isRedisAdapter,
+  keyOfAll,
   type RedisAdapter,
   RedisClosedError,
   type RedisCommand,
@@ -98,7 +99,7 @@ export class IoRedisAdapter implements RedisAdapter {
     commands: readonly RedisCommand[]
   ): Promise<Array<RedisReply | Error>> {
     // A pipeline of a cluster wants one slot; call by call finds each its own.
-    if (this.topology === 'cluster' && !ofOneKey(commands)) {
+    if (this.topology === 'cluster' && keyOfAll(commands) === null) {
       return Promise.all(
         commands.map((command) => this.send(command).catch(asError))
       )
@@ -305,14 +306,6 @@ function address(client: IoRedisClient): string {
   const { host, port, path } = client.options as RedisOptions
   if (path) return path
   return host ? `${host}:${port}` : 'the nodes that were given'
-}
-
-function ofOneKey([first, ...others]: readonly RedisCommand[]): boolean {
-  return (
-    first !== undefined &&
-    first.key !== null &&
-    others.every(({ key }) => key === first.key)
-  )
 }
 
 function asError(error: unknown): Error {

@@ -1,6 +1,7 @@
 import type { RedisSentinelOptions } from 'redis'
 import {
   isRedisAdapter,
+  keyOfAll,
   type RedisAdapter,
   RedisClosedError,
   type RedisCommand,
@@ -17,10 +18,12 @@ import {
   isNodeRedisClient,
   isNodeRedisCluster,
   isNodeRedisSentinel,
+  type NodeRedisCluster,
   type NodeRedisConnection,
   type NodeRedisSentinel,
 } from './client.js'
 import { createConnection, destroy, refuseKeyPrefix } from './create-client.js'
+import { keySlot } from './key-slot.js'
 import { toError, toReply, TYPE_MAPPING } from './reply.js'
 
 /** node-redis's own default, in ms. */
@@ -112,6 +115,10 @@ export class NodeRedisAdapter implements RedisAdapter {
     if (this.#pooled && isNodeRedisSentinel(client)) {
       return this.#sendAllLeased(client, commands)
     }
+    const key = keyOfAll(commands)
+    if (key !== null && isNodeRedisCluster(client)) {
+      return this.#sendAllToOwner(client, key, commands)
+    }
     // node-redis writes the commands of one tick in one go, in their order.
     return Promise.all(
       commands.map((command) => this.send(command).catch(asError))
@@ -171,18 +178,47 @@ export class NodeRedisAdapter implements RedisAdapter {
     try {
       if (!this.#usable) await this.open()
       return await client.use(async (leased) =>
-        Promise.all(
-          commands.map(({ args }) =>
-            leased
-              .sendCommand(false, [...args], COMMAND_OPTIONS)
-              .then(toReply, (error: unknown) => this.#failure(error))
-          )
+        this.#sendEach(commands, (args) =>
+          leased.sendCommand(false, args, COMMAND_OPTIONS)
         )
       )
     } catch (error) {
       const failure = this.#failure(error)
       return commands.map(() => failure)
     }
+  }
+
+  /**
+   * The node that has the key takes them all. A cluster itself sends WAIT to
+   * each of its masters, whatever the key, and answers with the lowest count.
+   */
+  async #sendAllToOwner(
+    cluster: NodeRedisCluster,
+    key: string,
+    commands: readonly RedisCommand[]
+  ): Promise<Array<RedisReply | Error>> {
+    try {
+      if (!this.#usable) await this.open()
+      const node = await cluster.nodeClient(cluster.getSlotMaster(keySlot(key)))
+      const options = { ...ownOptions(cluster), ...COMMAND_OPTIONS }
+      return await this.#sendEach(commands, (args) =>
+        node.sendCommand(args, options)
+      )
+    } catch (error) {
+      const failure = this.#failure(error)
+      return commands.map(() => failure)
+    }
+  }
+
+  #sendEach(
+    commands: readonly RedisCommand[],
+    send: (args: string[]) => Promise<unknown>
+  ): Promise<Array<RedisReply | Error>> {
+    return Promise.all(
+      commands.map(({ args }) =>
+        send([...args]).then(toReply, (error: unknown) => this.#failure(error))
+      )
+    )
   }
 
   /** A shared client that is closed is its owner's to connect again. */
@@ -299,6 +335,11 @@ export class NodeRedisAdapter implements RedisAdapter {
       throw error
     }
   }
+}
+
+/** Of a cluster's commands: its nodes have none, and so the default timeout. */
+function ownOptions(cluster: NodeRedisCluster): object | undefined {
+  return (cluster as { _commandOptions?: object })._commandOptions
 }
 
 function closedError(): RedisClosedError {

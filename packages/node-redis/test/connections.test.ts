@@ -56,7 +56,7 @@ describe('connections of the node-redis adapter', () => {
         expect(await timeoutsOf(options)).toEqual([])
         const commandOptions = { timeout: 1_234 }
         const asked = await timeoutsOf({ ...options, commandOptions })
-        expect(asked).toEqual([1_234])
+        expect(asked).toEqual([1_234, 1_234])
       }
     } finally {
       await Promise.all([cluster.stop(), sentinels.stop()])
@@ -141,6 +141,7 @@ async function timeoutsOf(
   const timeout = vi.spyOn(AbortSignal, 'timeout')
   try {
     await adapter.send({ key: 'key', args: ['GET', 'key'] })
+    await adapter.sendAll([{ key: 'key', args: ['GET', 'key'] }])
     return timeout.mock.calls.map(([ms]) => ms)
   } finally {
     timeout.mockRestore()
