@@ -18,8 +18,13 @@ import {
   type RunnerOptions,
   resolveRunnerOptions,
 } from './runner-options.js'
+import { scratchKey } from './keys/scratch-key.js'
 import { randomToken } from './random-token.js'
+import propagateLib from './scripts/lib/propagate.lua'
 import type { Script, ScriptCall } from './script.js'
+
+/** Without its comments, as it is sent each time. */
+const PROPAGATE = propagateLib.replaceAll(/^\s*--.*\n/gm, '').trim()
 
 /** Before a call is repeated, in ms: doubled each time, up to the second. */
 const FIRST_PAUSE_MS = 20
@@ -194,24 +199,27 @@ export class ScriptRunner {
     { replicas, timeoutMs }: Durability
   ): Promise<RedisReply> {
     // WAIT is about what its own connection did, so it goes along in one write.
-    const both: RedisCommand[] = [
+    const commands: RedisCommand[] = [
       { key, args },
+      ...propagation(key, this.#adapter.topology),
       { key, args: ['WAIT', String(replicas), String(timeoutMs)] },
     ]
-    let [reply, confirmed] = await this.#adapter.sendAll(both)
-    if (isRedirect(reply)) {
+    let replies = await this.#adapter.sendAll(commands)
+    if (isRedirect(replies.find(isError))) {
       // By itself it is followed, and the client learns where the slot is.
       await this.#adapter.send({ key, args })
-      ;[reply, confirmed] = await this.#adapter.sendAll(both)
+      replies = await this.#adapter.sendAll(commands)
     }
-    if (isRedirect(reply)) {
+    const failure = replies.find(isError)
+    if (isRedirect(failure)) {
       throw new RedisNotReplicatedError(
         `'${key}' was written, but its slot is moving to another node: no ` +
           'replica confirmed it'
       )
     }
-    const value = valueOf(reply)
-    const count = Number(valueOf(confirmed))
+    if (failure) throw failure
+    const value = valueOf(replies[0])
+    const count = Number(replies.at(-1))
     if (count >= replicas || expiredAt(value) !== undefined) return value
     throw new RedisNotReplicatedError(
       `'${key}' was written, but ${count} of ${replicas} replicas confirmed ` +
@@ -271,6 +279,20 @@ function checked(
 function expiredAt(reply: RedisReply): number | undefined {
   if (!Array.isArray(reply) || reply[0] !== 'expired') return undefined
   return Number(reply[1])
+}
+
+/** What gives a WAIT behind it something to wait for. */
+function propagation(
+  key: string | null,
+  topology: RedisAdapter['topology']
+): RedisCommand[] {
+  const scratch = key === null ? undefined : scratchKey(key, topology)
+  if (scratch === undefined) return []
+  return [{ key, args: ['EVAL', PROPAGATE, '1', scratch] }]
+}
+
+function isError(reply: RedisReply | Error): reply is Error {
+  return reply instanceof Error
 }
 
 function valueOf(reply: RedisReply | Error | undefined): RedisReply {

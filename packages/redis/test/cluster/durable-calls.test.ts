@@ -17,6 +17,16 @@ const put = defineScript({
   parse: String,
 })
 
+/** What a repetition is: it finds what it was to write. */
+const keep = defineScript({
+  name: 'keep',
+  lua: ["return redis.call('GET', KEYS[1])"],
+  keys: ['key'],
+  args: [],
+  durable: true,
+  parse: String,
+})
+
 const SETTINGS = ['--cluster-allow-replica-migration', 'no']
 
 describe.each(CLIENTS)('durable calls in a cluster over $client', (client) => {
@@ -107,6 +117,29 @@ describe.each(CLIENTS)('durable calls in a cluster over $client', (client) => {
       await expect(failure).rejects.toThrow(/moving/)
     })
     expect(await adapter.send({ key, args: ['GET', key] })).toBe('here')
+  })
+
+  test('that change nothing wait for something of their own', async () => {
+    // Since 7.2 WAIT counts from the last write of its own connection.
+    const master = cluster.masters[1]!
+    const replica = cluster.replicas[1]!.raw
+    const written = async () => {
+      const stats = String(await replica.command('INFO', 'commandstats'))
+      return Number(/cmdstat_del:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+    }
+    const plain = await keyAt(master)
+    const slots = `{${plain}}`
+    for (const key of [plain, `${slots}:a{b`, `a:${slots}`]) {
+      await write(key, 'kept')
+      for (const maxmemory of ['0', '1']) {
+        await master.raw.command('CONFIG', 'SET', 'maxmemory', maxmemory)
+        const before = await written()
+        expect(await runner.run(keep, { keys: { key }, args: {} })).toBe('kept')
+        expect(await written()).toBeGreaterThan(before)
+      }
+      await master.raw.command('CONFIG', 'SET', 'maxmemory', '0')
+    }
+    expect(await master.raw.command('KEYS', '*scratch*')).toEqual([])
   })
 
   test('leave reads of one key whole when its slot moved', async () => {
