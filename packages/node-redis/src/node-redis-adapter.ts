@@ -177,6 +177,8 @@ export class NodeRedisAdapter implements RedisAdapter {
   ): Promise<Array<RedisReply | Error>> {
     try {
       if (!this.#usable) await this.open()
+      // A lease of one that is closed would be waited for without an end.
+      if (!client.isOpen) throw new Error('the client is not connected')
       return await client.use(async (leased) =>
         this.#sendEach(commands, (args) =>
           leased.sendCommand(false, args, COMMAND_OPTIONS)

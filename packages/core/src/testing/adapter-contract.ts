@@ -244,8 +244,13 @@ export function defineAdapterContract(
 
     test('says clearly that nobody listens, each time it is opened', async () => {
       const nobody = createUnreachable()
-      for (let i = 0; i < 2; i++) {
-        const failure = nobody.open()
+      const ping: RedisCommand = { key: null, args: ['PING'] }
+      for (const call of [
+        () => nobody.open(),
+        () => nobody.send(ping),
+        () => nobody.open(),
+      ]) {
+        const failure = call()
         await expect(failure).rejects.toBeInstanceOf(RedisConnectionError)
         // A cluster client of ioredis keeps no more of it than this.
         await expect(failure).rejects.toThrow(
