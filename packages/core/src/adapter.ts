@@ -44,8 +44,11 @@ export interface RedisAdapter {
    * Makes sure that commands can be sent: connects if the adapter owns the
    * connection, otherwise checks that the shared client answers.
    *
-   * Can be called again after a failure, and after success it does nothing.
+   * Can be called again after a failure, and after success it does nothing
+   * while the connection lasts. A command or a subscription that comes first
+   * opens a connection that the adapter owns, too.
    *
+   * @throws RedisClosedError once `close()` was called.
    * @throws RedisConnectionError within the client's own connect timeout, for
    *   instance for a wrong host, port or password.
    */
@@ -53,7 +56,8 @@ export interface RedisAdapter {
 
   /**
    * Closes what the adapter opened: its own connection and its subscriptions.
-   * A client that the application brought stays open. Idempotent.
+   * A client that the application brought stays open. Idempotent. What it
+   * overtakes leaves nothing open.
    */
   close(): Promise<void>
 
@@ -64,6 +68,10 @@ export interface RedisAdapter {
    * Sends several commands in one write and waits for all of them. Replies
    * come in the order of the commands, an error in the place of its command.
    * Commands of the same key go over the same connection. It never rejects.
+   *
+   * In a cluster all commands of one key may be answered `MOVED` or `ASK`: its
+   * slot is on another node. Then whoever sent them sends them one by one,
+   * which is followed to that node.
    */
   sendAll(commands: readonly RedisCommand[]): Promise<Array<RedisReply | Error>>
 
@@ -75,6 +83,13 @@ export interface RedisAdapter {
     channel: string,
     listener: (message: string) => void
   ): Promise<Unsubscribe>
+}
+
+/** The key of all these commands, or `null` if they do not have the same. */
+export function keyOfAll([first, ...others]: readonly RedisCommand[]):
+  string | null {
+  const key = first?.key ?? null
+  return others.every((command) => command.key === key) ? key : null
 }
 
 /** Whether a value can be used as a {@link RedisAdapter}. */

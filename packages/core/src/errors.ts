@@ -114,7 +114,10 @@ export class RedisLayoutError extends RedisError {
   override readonly code = 'REDIS_LAYOUT'
 }
 
-/** The lock was held by somebody else for all the tries there were. */
+/**
+ * The lock was held by somebody else for all the tries there were, or was
+ * granted too late to be of use.
+ */
 export class RedisLockTimeoutError extends RedisError {
   override name = 'RedisLockTimeoutError'
   override readonly code = 'REDIS_LOCK_TIMEOUT'

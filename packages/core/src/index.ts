@@ -1,5 +1,6 @@
 export {
   isRedisAdapter,
+  keyOfAll,
   type RedisAdapter,
   type RedisCommand,
   type RedisReply,

@@ -52,7 +52,8 @@ export class RedisLock {
   }
 
   /**
-   * Takes the lock, trying as often as the options say.
+   * Takes the lock, trying as often as the options say. A grant that arrives
+   * after its time to live is none: the next try asks with the same token.
    *
    * @throws RedisLockTimeoutError after the last try.
    */
@@ -69,7 +70,8 @@ export class RedisLock {
         sentAt = performance.now()
         return take(token, ttlMs)
       },
-      ({ code }) => code === 'ok',
+      // One that comes later says nothing any more: the lock may be another's.
+      ({ code }) => code === 'ok' && performance.now() < sentAt + ttlMs,
       signal
     )
     return new RedisLease(this.#runner, key, token, this.options, sentAt)
@@ -88,7 +90,7 @@ export class RedisLock {
     isFree: (outcome: T) => boolean,
     signal?: AbortSignal
   ): Promise<T> {
-    const { retries, retryDelayMs } = this.options
+    const { retries, retryDelayMs, ttlMs } = this.options
     for (let tries = 1; ; tries++) {
       signal?.throwIfAborted()
       const outcome = await call()
@@ -101,8 +103,11 @@ export class RedisLock {
       const left = leftMs && ` (the holder has ${leftMs} ms left)`
       throw new RedisLockTimeoutError(
         key,
-        `The lock '${key}' was held by another owner for ${retries} tries, ` +
-          `${retryDelayMs} ms apart${left ?? ''}`
+        outcome.code === 'ok'
+          ? `The lock '${key}' was granted, but in ${retries} tries each ` +
+              `answer that said so came later than ttlMs (${ttlMs} ms)`
+          : `The lock '${key}' was held by another owner for ${retries} ` +
+              `tries, ${retryDelayMs} ms apart${left ?? ''}`
       )
     }
   }

@@ -31,6 +31,14 @@ export function isNoScript(error: unknown): boolean {
   return error instanceof RedisReplyError && error.replyCode === 'NOSCRIPT'
 }
 
+/** Whether a slot of a cluster is on another node, or on its way there. */
+export function isRedirect(error: unknown): boolean {
+  return (
+    error instanceof RedisReplyError &&
+    (error.replyCode === 'MOVED' || error.replyCode === 'ASK')
+  )
+}
+
 /**
  * The same failure under its own name, with what was called and its keys.
  *

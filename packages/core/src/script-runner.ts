@@ -6,14 +6,25 @@ import {
   RedisNotReplicatedError,
   RedisTimeoutError,
 } from './errors.js'
-import { explain, isNoScript, listed, mayRepeat } from './reply-errors.js'
+import {
+  explain,
+  isNoScript,
+  isRedirect,
+  listed,
+  mayRepeat,
+} from './reply-errors.js'
 import {
   type Durability,
   type RunnerOptions,
   resolveRunnerOptions,
 } from './runner-options.js'
+import { scratchKey } from './keys/scratch-key.js'
 import { randomToken } from './random-token.js'
+import propagateLib from './scripts/lib/propagate.lua'
 import type { Script, ScriptCall } from './script.js'
+
+/** Without its comments, as it is sent each time. */
+const PROPAGATE = propagateLib.replaceAll(/^\s*--.*\n/gm, '').trim()
 
 /** Before a call is repeated, in ms: doubled each time, up to the second. */
 const FIRST_PAUSE_MS = 20
@@ -99,13 +110,17 @@ export class ScriptRunner {
   ): Promise<RedisReply[]> {
     const what = [...new Set(commands.map(([name]) => name))].join(', ')
     const keys = commands.flatMap(keysOf)
-    return this.#untilAnswered(what, keys, this.#timeoutMs, async () =>
-      (
-        await this.#adapter.sendAll(
-          commands.map((args) => ({ key: args[1] ?? null, args }))
-        )
-      ).map(valueOf)
-    )
+    const sent = commands.map((args) => ({ key: args[1] ?? null, args }))
+    return this.#untilAnswered(what, keys, this.#timeoutMs, async () => {
+      const replies = await this.#adapter.sendAll(sent)
+      for (const [i, command] of sent.entries()) {
+        // By itself it is followed to where its slot is now.
+        if (isRedirect(replies[i])) {
+          replies[i] = await this.#adapter.send(command)
+        }
+      }
+      return replies.map(valueOf)
+    })
   }
 
   /** Makes the attempt until it succeeds, fails for good, or time is up. */
@@ -184,12 +199,27 @@ export class ScriptRunner {
     { replicas, timeoutMs }: Durability
   ): Promise<RedisReply> {
     // WAIT is about what its own connection did, so it goes along in one write.
-    const [reply, confirmed] = await this.#adapter.sendAll([
+    const commands: RedisCommand[] = [
       { key, args },
+      ...propagation(key, this.#adapter.topology),
       { key, args: ['WAIT', String(replicas), String(timeoutMs)] },
-    ])
-    const value = valueOf(reply)
-    const count = Number(valueOf(confirmed))
+    ]
+    let replies = await this.#adapter.sendAll(commands)
+    if (isRedirect(replies.find(isError))) {
+      // By itself it is followed, and the client learns where the slot is.
+      await this.#adapter.send({ key, args })
+      replies = await this.#adapter.sendAll(commands)
+    }
+    const failure = replies.find(isError)
+    if (isRedirect(failure)) {
+      throw new RedisNotReplicatedError(
+        `'${key}' was written, but its slot is moving to another node: no ` +
+          'replica confirmed it'
+      )
+    }
+    if (failure) throw failure
+    const value = valueOf(replies[0])
+    const count = Number(replies.at(-1))
     if (count >= replicas || expiredAt(value) !== undefined) return value
     throw new RedisNotReplicatedError(
       `'${key}' was written, but ${count} of ${replicas} replicas confirmed ` +
@@ -249,6 +279,20 @@ function checked(
 function expiredAt(reply: RedisReply): number | undefined {
   if (!Array.isArray(reply) || reply[0] !== 'expired') return undefined
   return Number(reply[1])
+}
+
+/** What gives a WAIT behind it something to wait for. */
+function propagation(
+  key: string | null,
+  topology: RedisAdapter['topology']
+): RedisCommand[] {
+  const scratch = key === null ? undefined : scratchKey(key, topology)
+  if (scratch === undefined) return []
+  return [{ key, args: ['EVAL', PROPAGATE, '1', scratch] }]
+}
+
+function isError(reply: RedisReply | Error): reply is Error {
+  return reply instanceof Error
 }
 
 function valueOf(reply: RedisReply | Error | undefined): RedisReply {

@@ -13,14 +13,15 @@ export interface IoRedisClient {
   readonly stream?: { cork(): void; uncork(): void }
   call(command: string, args: string[]): Promise<unknown>
   pipeline(): IoRedisPipeline
-  duplicate(): IoRedisClient
+  /** Takes options of its own; of a cluster, nodes and then options. */
+  duplicate(override?: object, options?: object): IoRedisClient
   connect(): Promise<void>
   quit(): Promise<unknown>
   disconnect(): void
-  subscribe(channel: string): Promise<unknown>
+  subscribe(...channels: string[]): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
   on(event: 'error', listener: (error: Error) => void): unknown
-  on(event: 'end', listener: () => void): unknown
+  on(event: 'end' | 'ready', listener: () => void): unknown
   on(
     event: 'message',
     listener: (channel: string, message: string) => void

@@ -1,6 +1,7 @@
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import type { RedisOptions } from 'ioredis'
 import {
   isRedisAdapter,
+  keyOfAll,
   type RedisAdapter,
   RedisClosedError,
   type RedisCommand,
@@ -14,10 +15,10 @@ import {
 import {
   type IoRedisClient,
   type IoRedisConnection,
-  isClusterConfig,
   isIoRedisClient,
   isNodeRedisClient,
 } from './client.js'
+import { createClient, refuseClientOptions } from './create-client.js'
 import { toError, toReply, withoutArguments } from './reply.js'
 
 /** ioredis's own default, in ms. */
@@ -25,20 +26,26 @@ const CONNECT_TIMEOUT_MS = 10_000
 /** ioredis gives a server 2 s to say goodbye, in ms. */
 const DISCONNECT_TIMEOUT_MS = 3_000
 
+type Listener = (message: string) => void
+
 /** `RedisAdapter` over ioredis 5 and 6, a single server or a cluster. */
 export class IoRedisAdapter implements RedisAdapter {
   readonly client: IoRedisClient
   readonly topology: 'single' | 'cluster'
   readonly #owned: boolean
   #corked = false
+  /** Whether commands can be sent; a shared client is its owner's to connect. */
+  #opened: boolean
   #opening: Promise<void> | undefined
   #closing: Promise<void> | undefined
-  #subscriber: Promise<IoRedisClient> | undefined
-  readonly #listeners = new Map<string, Set<(message: string) => void>>()
+  #subscriber: IoRedisClient | undefined
+  readonly #ended = Promise.withResolvers<never>()
+  readonly #listeners = new Map<string, Set<Listener>>()
 
   /**
-   * @throws RedisOptionsError for a client with a `keyPrefix` of its own, a
-   *   client of node-redis, or anything that is not a connection.
+   * @throws RedisOptionsError for a client with a `keyPrefix` of its own or
+   *   with `stringNumbers`, a client of node-redis, or anything that is not a
+   *   connection.
    */
   constructor(connection?: Exclude<IoRedisConnection, RedisAdapter>) {
     if (isNodeRedisClient(connection)) {
@@ -48,9 +55,12 @@ export class IoRedisAdapter implements RedisAdapter {
       )
     }
     this.#owned = !isIoRedisClient(connection)
-    this.client = isIoRedisClient(connection) ? connection : create(connection)
+    this.#opened = !this.#owned
+    this.client = isIoRedisClient(connection)
+      ? connection
+      : createClient(connection)
     this.topology = this.client.isCluster === true ? 'cluster' : 'single'
-    refuseKeyPrefix(this.client)
+    refuseClientOptions(this.client)
     // Without a listener ioredis prints to the console; calls report failures.
     if (this.#owned) this.client.on('error', ignore)
   }
@@ -62,6 +72,7 @@ export class IoRedisAdapter implements RedisAdapter {
   }
 
   async open(): Promise<void> {
+    if (this.#closing) throw closedError()
     this.#opening ??= this.#open().catch((error: unknown) => {
       this.#opening = undefined
       throw error
@@ -75,10 +86,9 @@ export class IoRedisAdapter implements RedisAdapter {
   }
 
   async send({ args: [name, ...args] }: RedisCommand): Promise<RedisReply> {
-    const closed = this.#closedError()
-    if (closed) throw closed
-    this.#together()
     try {
+      if (!this.#opened) await this.open()
+      this.#together()
       return toReply(await this.client.call(name, args))
     } catch (error) {
       throw this.#failure(error)
@@ -89,21 +99,20 @@ export class IoRedisAdapter implements RedisAdapter {
     commands: readonly RedisCommand[]
   ): Promise<Array<RedisReply | Error>> {
     // A pipeline of a cluster wants one slot; call by call finds each its own.
-    if (this.topology === 'cluster' && !ofOneKey(commands)) {
+    if (this.topology === 'cluster' && keyOfAll(commands) === null) {
       return Promise.all(
         commands.map((command) => this.send(command).catch(asError))
       )
     }
     if (commands.length === 0) return []
-    const closed = this.#closedError()
-    if (closed) return commands.map(() => closed)
-    const pipeline = this.client.pipeline()
-    for (const {
-      args: [name, ...args],
-    } of commands) {
-      pipeline.call(name, args)
-    }
     try {
+      if (!this.#opened) await this.open()
+      const pipeline = this.client.pipeline()
+      for (const {
+        args: [name, ...args],
+      } of commands) {
+        pipeline.call(name, args)
+      }
       const replies = (await pipeline.exec()) ?? []
       return replies.map(([error, reply]) =>
         error ? this.#failure(error) : toReply(reply)
@@ -114,28 +123,19 @@ export class IoRedisAdapter implements RedisAdapter {
     }
   }
 
-  async subscribe(
-    channel: string,
-    listener: (message: string) => void
-  ): Promise<Unsubscribe> {
-    const listeners = this.#listeners.get(channel) ?? new Set()
+  async subscribe(channel: string, listener: Listener): Promise<Unsubscribe> {
     const own = (message: string) => listener(message)
-    listeners.add(own)
-    this.#listeners.set(channel, listeners)
     try {
-      // A connection that is subscribed can send nothing else: it needs its own.
-      this.#subscriber ??= this.#openSubscriber()
-      await (await this.#subscriber).subscribe(channel)
+      if (!this.#opened) await this.open()
+      if (this.#closing) throw closedError()
+      await this.#listen(channel, own)
     } catch (error) {
-      listeners.delete(own)
-      throw toError(error)
+      this.#forget(channel, own)
+      throw this.#closing ? closedError() : toError(error)
     }
     return async () => {
-      if (!listeners.delete(own) || listeners.size > 0) return
-      this.#listeners.delete(channel)
-      if (this.#closing === undefined) {
-        await (await this.#subscriber)?.unsubscribe(channel)
-      }
+      if (!this.#forget(channel, own) || this.#closing) return
+      await this.#liveSubscriber?.unsubscribe(channel)
     }
   }
 
@@ -166,8 +166,14 @@ export class IoRedisAdapter implements RedisAdapter {
       const ready = this.#owned
         ? connectOnce(this.client)
         : this.client.call('PING', [])
-      await within(connectTimeoutMs(this.client), ready)
+      await within(
+        connectTimeoutMs(this.client),
+        Promise.race([ready, this.#ended.promise])
+      )
+      if (this.#closing) throw closedError()
+      this.#opened = true
     } catch (error) {
+      if (this.#closing) throw closedError()
       // On a client that has ended it would hide the errors of the next try.
       if (this.#owned) await disconnected(this.client)
       const cause = withoutArguments(reason ?? error)
@@ -182,26 +188,25 @@ export class IoRedisAdapter implements RedisAdapter {
   }
 
   async #close(): Promise<void> {
+    this.#ended.promise.catch(ignore)
+    this.#ended.reject(closedError())
     this.#listeners.clear()
-    const subscriber = await this.#subscriber?.catch(ignore)
-    subscriber?.disconnect()
+    this.#subscriber?.disconnect()
     if (!this.#owned) return
+    this.#opened = false
     // QUIT lets replies that are on their way arrive; it needs a connection.
     if (this.client.status === 'ready') {
       const goodbye = this.client.quit()
       await within(DISCONNECT_TIMEOUT_MS, goodbye).catch(ignore)
     }
     this.client.disconnect()
-  }
-
-  /** A client of a cluster that was closed may keep a command for ever. */
-  #closedError(): RedisClosedError | undefined {
-    if (!this.#owned || this.#closing === undefined) return undefined
-    return new RedisClosedError('The connection to Redis was closed')
+    // A cluster may still hear that it is ready, and would go on from there.
+    this.client.on('ready', () => this.client.disconnect())
   }
 
   /** A client that has ended does not connect by itself again. */
   #failure(error: unknown): Error {
+    if (error instanceof RedisConnectionError) return error
     const failure = toError(error)
     if (this.client.status !== 'end' || failure instanceof RedisReplyError) {
       return failure
@@ -214,8 +219,35 @@ export class IoRedisAdapter implements RedisAdapter {
     )
   }
 
-  async #openSubscriber(): Promise<IoRedisClient> {
-    const subscriber = this.client.duplicate()
+  async #listen(channel: string, own: Listener): Promise<void> {
+    const listeners = this.#listeners.get(channel) ?? new Set()
+    this.#listeners.set(channel, listeners.add(own))
+    const known = this.#liveSubscriber
+    // A connection that is subscribed can send nothing else: it needs its own.
+    const subscriber = known ?? this.#newSubscriber()
+    this.#subscriber = subscriber
+    const channels = known ? [channel] : this.#listeners.keys()
+    const subscribed = subscriber.subscribe(...channels)
+    // A cluster that is closed while it connects answers nobody.
+    await (subscriber.status === 'ready'
+      ? subscribed
+      : Promise.race([subscribed, this.#ended.promise]))
+  }
+
+  /** One that has ended does not connect by itself again. */
+  get #liveSubscriber(): IoRedisClient | undefined {
+    return this.#subscriber?.status === 'end' ? undefined : this.#subscriber
+  }
+
+  /** Whether it was the last one of the channel that is listened to. */
+  #forget(channel: string, own: Listener): boolean {
+    const listeners = this.#listeners.get(channel)
+    if (!listeners?.delete(own) || listeners.size > 0) return false
+    return this.#listeners.delete(channel)
+  }
+
+  #newSubscriber(): IoRedisClient {
+    const subscriber = duplicate(this.client)
     subscriber.on('error', ignore)
     subscriber.on('message', (channel: string, message: string) => {
       for (const listener of this.#listeners.get(channel) ?? []) {
@@ -226,29 +258,16 @@ export class IoRedisAdapter implements RedisAdapter {
   }
 }
 
-function create(connection: unknown): IoRedisClient {
-  if (connection === undefined) {
-    return new Redis({ lazyConnect: true }) as IoRedisClient
-  }
-  if (typeof connection === 'string' && connection !== '') {
-    return new Redis(connection, { lazyConnect: true }) as IoRedisClient
-  }
-  if (typeof connection !== 'object' || connection === null) {
-    throw new RedisOptionsError(
-      'connection must be an ioredis client, a connection string, ioredis ' +
-        `options or an adapter, not ${describe(connection)}`
-    )
-  }
-  if (isClusterConfig(connection)) {
-    return new Cluster(connection.nodes, {
-      ...connection.options,
-      lazyConnect: true,
-    }) as unknown as IoRedisClient
-  }
-  return new Redis({
-    ...(connection as RedisOptions),
-    lazyConnect: true,
-  }) as IoRedisClient
+function closedError(): RedisClosedError {
+  return new RedisClosedError('The connection to Redis was closed')
+}
+
+/** It has to queue what it is to subscribe to until it is connected. */
+function duplicate(client: IoRedisClient): IoRedisClient {
+  const options = { enableOfflineQueue: true }
+  return client.isCluster
+    ? client.duplicate([], options)
+    : client.duplicate(options)
 }
 
 /**
@@ -278,16 +297,6 @@ async function disconnected(client: IoRedisClient): Promise<void> {
   await within(DISCONNECT_TIMEOUT_MS, ended).catch(ignore)
 }
 
-/** Scripts, channels and tools would disagree about where the keys are. */
-function refuseKeyPrefix(client: IoRedisClient): void {
-  const { keyPrefix } = client.options as { keyPrefix?: string }
-  if (!keyPrefix) return
-  throw new RedisOptionsError(
-    `The ioredis client adds the keyPrefix '${keyPrefix}' to every key: use ` +
-      "a client without one, and this package's own keyPrefix option"
-  )
-}
-
 function connectTimeoutMs(client: IoRedisClient): number {
   const { connectTimeout } = client.options as { connectTimeout?: number }
   return connectTimeout ?? CONNECT_TIMEOUT_MS
@@ -297,19 +306,6 @@ function address(client: IoRedisClient): string {
   const { host, port, path } = client.options as RedisOptions
   if (path) return path
   return host ? `${host}:${port}` : 'the nodes that were given'
-}
-
-function describe(value: unknown): string {
-  if (value === '') return 'an empty string'
-  return value === null ? 'null' : `a ${typeof value}`
-}
-
-function ofOneKey([first, ...others]: readonly RedisCommand[]): boolean {
-  return (
-    first !== undefined &&
-    first.key !== null &&
-    others.every(({ key }) => key === first.key)
-  )
 }
 
 function asError(error: unknown): Error {

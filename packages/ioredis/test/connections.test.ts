@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { RedisConnectionError, RedisOptionsError } from '@pikku/redis-core'
 import { RedisServer } from '@pikku/redis-testing'
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import { createClient } from 'redis'
 import { afterEach, describe, expect, inject, test } from 'vitest'
 import { IoRedisAdapter } from '../src/index.js'
@@ -67,6 +67,34 @@ describe('connections of the ioredis adapter', () => {
     expect(() => new IoRedisAdapter({ keyPrefix: 'app:' })).toThrow(/keyPrefix/)
   })
 
+  test('a client that gives numbers as strings is refused', () => {
+    const options = { stringNumbers: true, lazyConnect: true }
+    for (const refused of [
+      open(inject('redisUrl'), options),
+      options,
+      { nodes: [inject('redisUrl')], options: { redisOptions: options } },
+    ]) {
+      const create = () => new IoRedisAdapter(refused as RedisOptions)
+      expect(create).toThrow(RedisOptionsError)
+      expect(create).toThrow(/stringNumbers/)
+    }
+  })
+
+  test('a bad connection string is refused without repeating it', () => {
+    for (const url of [
+      'redis://:secret@host:99999',
+      'redis://:sec%ret-secret@host',
+      'mysql://u:secret@host:1',
+      'not a url :secret@',
+    ]) {
+      for (const bad of [url, { nodes: [url] }]) {
+        const error = reasonOf(() => new IoRedisAdapter(bad))
+        expect(error).toBeInstanceOf(RedisOptionsError)
+        expect(inspect(error, { depth: null })).not.toContain('secret')
+      }
+    }
+  })
+
   test('a client of node-redis is refused with the way to go', () => {
     const client = createClient() as unknown as undefined
     expect(() => new IoRedisAdapter(client)).toThrow(RedisOptionsError)
@@ -97,3 +125,11 @@ describe('connections of the ioredis adapter', () => {
     expect(await adapter.send(command)).toEqual(['a', '1'])
   })
 })
+
+function reasonOf(refused: () => unknown): unknown {
+  try {
+    return refused()
+  } catch (error) {
+    return error
+  }
+}

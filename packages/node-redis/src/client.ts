@@ -35,13 +35,17 @@ interface Common {
  * What is used of a node-redis client. Clients are recognised by this, never
  * by their class: an application may have two copies or two majors of it.
  */
-export interface NodeRedisClient extends Common {
+export interface NodeRedisClient extends Common, Sender {
   duplicate(): NodeRedisClient
+}
+
+interface Sender {
   sendCommand(args: string[], options?: CommandOptions): Promise<unknown>
 }
 
 export interface NodeRedisCluster extends Common {
-  getSlotMaster(slot: number): unknown
+  getSlotMaster(slot: number): NodeRedisClusterNode
+  nodeClient(node: NodeRedisClusterNode): Sender | Promise<Sender>
   sendCommand(
     firstKey: string | undefined,
     isReadonly: boolean | undefined,
@@ -60,6 +64,9 @@ export interface NodeRedisSentinel extends Common {
     options?: CommandOptions
   ): Promise<unknown>
 }
+
+/** A node of a cluster as node-redis knows it: only passed on. */
+type NodeRedisClusterNode = object
 
 interface NodeRedisSentinelLease {
   sendCommand(

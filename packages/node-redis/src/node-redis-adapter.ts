@@ -1,13 +1,7 @@
-import {
-  createClient,
-  createCluster,
-  createSentinel,
-  type RedisClientOptions,
-  type RedisClusterOptions,
-  type RedisSentinelOptions,
-} from 'redis'
+import type { RedisSentinelOptions } from 'redis'
 import {
   isRedisAdapter,
+  keyOfAll,
   type RedisAdapter,
   RedisClosedError,
   type RedisCommand,
@@ -24,9 +18,12 @@ import {
   isNodeRedisClient,
   isNodeRedisCluster,
   isNodeRedisSentinel,
+  type NodeRedisCluster,
   type NodeRedisConnection,
   type NodeRedisSentinel,
 } from './client.js'
+import { createConnection, destroy, refuseKeyPrefix } from './create-client.js'
+import { keySlot } from './key-slot.js'
 import { toError, toReply, TYPE_MAPPING } from './reply.js'
 
 /** node-redis's own default, in ms. */
@@ -43,6 +40,8 @@ export class NodeRedisAdapter implements RedisAdapter {
   readonly #owned: boolean
   /** A sentinel that may have several connections to the master. */
   readonly #pooled: boolean
+  /** Whether open() has connected an owned client. */
+  #opened = false
   #opening: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #subscriber: Promise<AnyNodeRedisClient> | undefined
@@ -68,7 +67,7 @@ export class NodeRedisAdapter implements RedisAdapter {
     this.#owned = !isNodeRedisClient(connection)
     this.client = isNodeRedisClient(connection)
       ? connection
-      : create(connection)
+      : createConnection(connection)
     this.#pooled = isNodeRedisSentinel(this.client) && !hasOneMaster(connection)
     this.topology = isNodeRedisCluster(this.client) ? 'cluster' : 'single'
     refuseKeyPrefix(this.client)
@@ -83,6 +82,11 @@ export class NodeRedisAdapter implements RedisAdapter {
   }
 
   async open(): Promise<void> {
+    if (this.#closing) throw closedError()
+    if (this.#opened && !this.#usable) {
+      this.#opened = false
+      this.#opening = undefined
+    }
     this.#opening ??= this.#open().catch((error: unknown) => {
       this.#opening = undefined
       throw error
@@ -97,8 +101,7 @@ export class NodeRedisAdapter implements RedisAdapter {
 
   async send({ key, args }: RedisCommand): Promise<RedisReply> {
     try {
-      // An owned client connects at the first call if nobody called open().
-      if (this.#owned && !this.client.isOpen) await this.#reopen()
+      if (!this.#usable) await this.open()
       return toReply(await this.#sendRaw(key, [...args]))
     } catch (error) {
       throw this.#failure(error)
@@ -109,8 +112,12 @@ export class NodeRedisAdapter implements RedisAdapter {
     commands: readonly RedisCommand[]
   ): Promise<Array<RedisReply | Error>> {
     const { client } = this
-    if (this.#pooled && isNodeRedisSentinel(client) && client.isOpen) {
+    if (this.#pooled && isNodeRedisSentinel(client)) {
       return this.#sendAllLeased(client, commands)
+    }
+    const key = keyOfAll(commands)
+    if (key !== null && isNodeRedisCluster(client)) {
+      return this.#sendAllToOwner(client, key, commands)
     }
     // node-redis writes the commands of one tick in one go, in their order.
     return Promise.all(
@@ -124,16 +131,29 @@ export class NodeRedisAdapter implements RedisAdapter {
   ): Promise<Unsubscribe> {
     const own = (message: string | Buffer) => listener(String(message))
     try {
+      if (!this.#usable) await this.open()
+      if (this.#closing) throw closedError()
+      // One whose reconnectStrategy gave up does not connect by itself again.
+      if (this.#duplicate?.isOpen === false) this.#subscriber = undefined
       this.#subscriber ??= this.#openSubscriber()
-      await (await this.#subscriber).subscribe(channel, own)
+      const subscriber = await this.#subscriber
+      await subscriber.subscribe(channel, own)
+      if (this.#closing) await subscriber.unsubscribe(channel, own)
     } catch (error) {
-      throw toError(error)
+      if (!this.#closing) throw this.#failure(error)
     }
+    if (this.#closing) throw closedError()
     this.#subscriptions.set(own, channel)
     return async () => {
       if (!this.#subscriptions.delete(own) || this.#closing) return
-      await (await this.#subscriber)?.unsubscribe(channel, own)
+      const subscriber = await this.#subscriber
+      if (subscriber?.isOpen) await subscriber.unsubscribe(channel, own)
     }
+  }
+
+  /** Whether commands can be sent; an owned client may have given up since. */
+  get #usable(): boolean {
+    return !this.#owned || (this.#opened && this.client.isOpen)
   }
 
   #sendRaw(key: string | null, args: string[]): Promise<unknown> {
@@ -156,13 +176,12 @@ export class NodeRedisAdapter implements RedisAdapter {
     commands: readonly RedisCommand[]
   ): Promise<Array<RedisReply | Error>> {
     try {
+      if (!this.#usable) await this.open()
+      // A lease of one that is closed would be waited for without an end.
+      if (!client.isOpen) throw new Error('the client is not connected')
       return await client.use(async (leased) =>
-        Promise.all(
-          commands.map(({ args }) =>
-            leased
-              .sendCommand(false, [...args], COMMAND_OPTIONS)
-              .then(toReply, (error: unknown) => this.#failure(error))
-          )
+        this.#sendEach(commands, (args) =>
+          leased.sendCommand(false, args, COMMAND_OPTIONS)
         )
       )
     } catch (error) {
@@ -171,11 +190,37 @@ export class NodeRedisAdapter implements RedisAdapter {
     }
   }
 
-  async #reopen(): Promise<void> {
-    if (this.#closing) {
-      throw new RedisClosedError('The connection to Redis was closed')
+  /**
+   * The node that has the key takes them all. A cluster itself sends WAIT to
+   * each of its masters, whatever the key, and answers with the lowest count.
+   */
+  async #sendAllToOwner(
+    cluster: NodeRedisCluster,
+    key: string,
+    commands: readonly RedisCommand[]
+  ): Promise<Array<RedisReply | Error>> {
+    try {
+      if (!this.#usable) await this.open()
+      const node = await cluster.nodeClient(cluster.getSlotMaster(keySlot(key)))
+      const options = { ...ownOptions(cluster), ...COMMAND_OPTIONS }
+      return await this.#sendEach(commands, (args) =>
+        node.sendCommand(args, options)
+      )
+    } catch (error) {
+      const failure = this.#failure(error)
+      return commands.map(() => failure)
     }
-    await this.open()
+  }
+
+  #sendEach(
+    commands: readonly RedisCommand[],
+    send: (args: string[]) => Promise<unknown>
+  ): Promise<Array<RedisReply | Error>> {
+    return Promise.all(
+      commands.map(({ args }) =>
+        send([...args]).then(toReply, (error: unknown) => this.#failure(error))
+      )
+    )
   }
 
   /** A shared client that is closed is its owner's to connect again. */
@@ -209,11 +254,18 @@ export class NodeRedisAdapter implements RedisAdapter {
         fail(new Error(`no answer within ${connectTimeoutMs(this.client)} ms`)),
       connectTimeoutMs(this.client)
     )
+    const connected = this.#connect()
     try {
-      await Promise.race([this.#connect(), failure])
+      await Promise.race([connected, failure, this.#ended.promise])
+      this.#opened = true
     } catch (cause) {
       // Otherwise node-redis would go on trying, and keep the process alive.
       if (this.#owned) await destroy(this.client)
+      if (cause instanceof RedisClosedError) {
+        // A cluster that was about to connect to its nodes does so all the same.
+        if (this.#owned) connected.then(() => destroy(this.client), ignore)
+        throw cause
+      }
       throw new RedisConnectionError(
         `Cannot connect to Redis at ${address(this.client)}: ` +
           (cause instanceof Error ? cause.message : String(cause)),
@@ -241,14 +293,12 @@ export class NodeRedisAdapter implements RedisAdapter {
 
   async #close(): Promise<void> {
     this.#ended.promise.catch(ignore)
-    this.#ended.reject(
-      new RedisClosedError('The connection to Redis was closed')
-    )
+    this.#ended.reject(closedError())
     if (this.#duplicate) await destroy(this.#duplicate)
     else await this.#unsubscribeAll()
     this.#subscriptions.clear()
-    if (!this.#owned || !this.client.isOpen) return
     await this.#opening?.catch(ignore)
+    if (!this.#owned || !this.client.isOpen) return
     // It waits for replies, and while nobody is there for what it has not sent.
     if (this.client.isReady === false) return destroy(this.client)
     const goodbye = Promise.resolve(this.client.close())
@@ -273,62 +323,29 @@ export class NodeRedisAdapter implements RedisAdapter {
     const subscriber = this.client.duplicate()
     this.#duplicate = subscriber
     subscriber.on('error', ignore)
-    // It tries for as long as nobody is there, and says nothing when destroyed.
-    await Promise.race([subscriber.connect(), this.#ended.promise])
-    return subscriber
-  }
-}
-
-function create(connection: unknown): AnyNodeRedisClient {
-  if (connection === undefined) return createClient(withoutTimeout({}))
-  if (typeof connection === 'string' && connection !== '') {
-    if (!URL.canParse(connection)) {
-      // The text is not repeated: it may hold a password.
-      throw new RedisOptionsError(
-        'connection is not a URL such as redis://localhost:6379'
+    try {
+      // It tries for as long as nobody is there, and says nothing when destroyed.
+      await Promise.race([subscriber.connect(), this.#ended.promise])
+      const again = [...this.#subscriptions].map(([own, channel]) =>
+        subscriber.subscribe(channel, own)
       )
+      await Promise.all(again)
+      return subscriber
+    } catch (error) {
+      if (this.#duplicate === subscriber) this.#subscriber = undefined
+      await destroy(subscriber)
+      throw error
     }
-    return createClient(withoutTimeout({ url: connection }))
   }
-  if (typeof connection !== 'object' || connection === null) {
-    throw new RedisOptionsError(
-      'connection must be a node-redis client, a connection string, ' +
-        'node-redis options or an adapter, not ' +
-        (connection === '' ? 'an empty string' : `a ${typeof connection}`)
-    )
-  }
-  const options = withoutTimeout(connection)
-  if ('rootNodes' in options) {
-    return createCluster(
-      options as RedisClusterOptions
-    ) as unknown as AnyNodeRedisClient
-  }
-  if ('sentinelRootNodes' in options) {
-    return createSentinel(
-      options as RedisSentinelOptions
-    ) as unknown as AnyNodeRedisClient
-  }
-  return createClient(options)
 }
 
-/**
- * node-redis 6 gives every command a timeout of 5 s, with a timer of its own:
- * it costs half of the throughput and only rejects what was not yet written.
- * A connection that we own goes without, unless its options say otherwise.
- */
-function withoutTimeout(options: RedisClientOptions): RedisClientOptions {
-  const commandOptions = { timeout: undefined, ...options.commandOptions }
-  return { ...options, commandOptions }
+/** Of a cluster's commands: its nodes have none, and so the default timeout. */
+function ownOptions(cluster: NodeRedisCluster): object | undefined {
+  return (cluster as { _commandOptions?: object })._commandOptions
 }
 
-/** Raw commands go without a prefix: keys and tools would disagree. */
-function refuseKeyPrefix(client: AnyNodeRedisClient): void {
-  const { _keyPrefix: prefix } = client as { _keyPrefix?: unknown }
-  if (typeof prefix !== 'string' || prefix === '') return
-  throw new RedisOptionsError(
-    `The node-redis client adds the keyPrefix '${prefix}' to every key: use ` +
-      "a client without one, and this package's own keyPrefix option"
-  )
+function closedError(): RedisClosedError {
+  return new RedisClosedError('The connection to Redis was closed')
 }
 
 function socketOptions(client: AnyNodeRedisClient): {
@@ -351,14 +368,6 @@ function address(client: AnyNodeRedisClient): string {
   }
   const { host = 'localhost', port = 6379, path } = socketOptions(client)
   return path ?? `${host}:${port}`
-}
-
-async function destroy(client: AnyNodeRedisClient): Promise<void> {
-  try {
-    await client.destroy()
-  } catch {
-    // It was not open.
-  }
 }
 
 function asError(error: unknown): Error {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { RedisConnectionError, RedisOptionsError } from '@pikku/redis-core'
 import { RedisCluster, RedisSentinels, RedisServer } from '@pikku/redis-testing'
 import { Redis } from 'ioredis'
@@ -55,7 +56,7 @@ describe('connections of the node-redis adapter', () => {
         expect(await timeoutsOf(options)).toEqual([])
         const commandOptions = { timeout: 1_234 }
         const asked = await timeoutsOf({ ...options, commandOptions })
-        expect(asked).toEqual([1_234])
+        expect(asked).toEqual([1_234, 1_234])
       }
     } finally {
       await Promise.all([cluster.stop(), sentinels.stop()])
@@ -78,9 +79,38 @@ describe('connections of the node-redis adapter', () => {
   })
 
   test('a bad connection string is refused without repeating it', () => {
-    const create = () => new NodeRedisAdapter('not a url :secret@')
-    expect(create).toThrow(RedisOptionsError)
-    expect(create).not.toThrow(/secret/)
+    for (const url of [
+      'redis://:secret@host:99999',
+      'redis://:sec%ret-secret@host',
+      'mysql://u:secret@host:1',
+      'not a url :secret@',
+    ]) {
+      for (const bad of [url, { url }, { rootNodes: [{ url }] }]) {
+        const error = reasonOf(() => new NodeRedisAdapter(bad))
+        expect(error).toBeInstanceOf(RedisOptionsError)
+        expect(inspect(error, { depth: null })).not.toContain('secret')
+      }
+    }
+  })
+
+  test('a client whose reconnectStrategy gave up is connected by the next call', async () => {
+    const server = await RedisServer.start()
+    const reconnectStrategy = (retries: number) =>
+      retries > 1 ? new Error('gave up') : 1
+    const adapter = new NodeRedisAdapter({
+      url: server.url,
+      socket: { reconnectStrategy },
+    })
+    const ping = { key: null, args: ['PING'] as [string] }
+    await adapter.open()
+    await server.kill()
+    await expect.poll(() => adapter.client.isOpen).toBe(false)
+    await expect(adapter.send(ping)).rejects.toThrow(RedisConnectionError)
+    await server.restart()
+    const calls = [adapter.send(ping), adapter.open(), adapter.sendAll([ping])]
+    expect(await Promise.all(calls)).toEqual(['PONG', undefined, ['PONG']])
+    await adapter.close()
+    await server.stop()
   })
 
   test('maps stay flat for RESP2 and for a type mapping of the client', async () => {
@@ -111,9 +141,18 @@ async function timeoutsOf(
   const timeout = vi.spyOn(AbortSignal, 'timeout')
   try {
     await adapter.send({ key: 'key', args: ['GET', 'key'] })
+    await adapter.sendAll([{ key: 'key', args: ['GET', 'key'] }])
     return timeout.mock.calls.map(([ms]) => ms)
   } finally {
     timeout.mockRestore()
     await adapter.close()
+  }
+}
+
+function reasonOf(refused: () => unknown): unknown {
+  try {
+    return refused()
+  } catch (error) {
+    return error
   }
 }

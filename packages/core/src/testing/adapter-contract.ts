@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RedisAdapter, RedisCommand } from '../adapter.js'
@@ -204,10 +205,52 @@ export function defineAdapterContract(
       await other.close()
     })
 
+    test('commands beside open wait for it', async () => {
+      const other = create()
+      const ping: RedisCommand = { key: null, args: ['PING'] }
+      const calls = [other.send(ping), other.open(), other.sendAll([ping])]
+      expect(await Promise.all(calls)).toEqual(['PONG', undefined, ['PONG']])
+      await other.close()
+    })
+
+    test('after close neither open nor subscribe connects again', async () => {
+      for (const prepare of [async () => {}, (it: RedisAdapter) => it.open()]) {
+        const other = create()
+        await prepare(other)
+        await other.close()
+        const calls = [other.open(), other.subscribe(keyOf('late'), () => {})]
+        expect(await reasonsOf(calls)).toEqual([
+          expect.any(RedisClosedError),
+          expect.any(RedisClosedError),
+        ])
+      }
+    })
+
+    test('what close overtakes leaves nothing open', async () => {
+      const before = openSockets()
+      // From nothing done yet to everything done.
+      for (const turns of [0, 1, 2, 4, 8, 16, 32, 64]) {
+        const other = create()
+        const calls = [other.open(), other.subscribe(keyOf('race'), () => {})]
+        const reasons = reasonsOf(calls)
+        for (let i = 0; i < turns; i++) await setImmediate()
+        await other.close()
+        for (const reason of await reasons) {
+          expect(reason).toBeInstanceOf(RedisClosedError)
+        }
+      }
+      await expect.poll(openSockets).toBeLessThanOrEqual(before)
+    })
+
     test('says clearly that nobody listens, each time it is opened', async () => {
       const nobody = createUnreachable()
-      for (let i = 0; i < 2; i++) {
-        const failure = nobody.open()
+      const ping: RedisCommand = { key: null, args: ['PING'] }
+      for (const call of [
+        () => nobody.open(),
+        () => nobody.send(ping),
+        () => nobody.open(),
+      ]) {
+        const failure = call()
         await expect(failure).rejects.toBeInstanceOf(RedisConnectionError)
         // A cluster client of ioredis keeps no more of it than this.
         await expect(failure).rejects.toThrow(
@@ -226,4 +269,16 @@ function sendAll(
   return adapter.sendAll(
     commands.map((args) => ({ key: args[1] ?? null, args }))
   )
+}
+
+/** Why those of the promises that rejected did. */
+async function reasonsOf(calls: Array<Promise<unknown>>): Promise<unknown[]> {
+  const ends = await Promise.allSettled(calls)
+  return ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []))
+}
+
+function openSockets(): number {
+  return process
+    .getActiveResourcesInfo()
+    .filter((resource) => resource === 'TCPSocketWrap').length
 }

@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { RedisAdapter } from '../adapter.js'
-import { RedisError, RedisTimeoutError } from '../errors.js'
+import {
+  RedisError,
+  RedisLockTimeoutError,
+  RedisTimeoutError,
+} from '../errors.js'
 import { RedisLock } from '../redis-lock.js'
 import { defineScript } from '../script.js'
 import { ScriptRunner } from '../script-runner.js'
@@ -146,6 +151,30 @@ export function defineFaultContract(
       expect(await runner.run(acquireLock, call)).toMatchObject({ code: 'ok' })
       await lost
       expect(await direct.send({ key, args: ['GET', key] })).toBe('me')
+    })
+
+    test('a lock that is granted too late is asked for again', async () => {
+      const key = keyOf()
+      const lock = new RedisLock(adapter, { ttlMs: 400, retryDelayMs: 1 })
+      const asked = proxy.waitForRequest(key)
+      proxy.stall()
+      const acquired = lock.acquire(key)
+      await asked
+      await delay(450)
+      proxy.pass()
+      const lease = await acquired
+      expect(lease.state).toBe('held')
+      const holder = await direct.send({ key, args: ['GET', key] })
+      expect(holder).toBe(lease.token)
+      await lease.release()
+    })
+
+    test('a lock that is only ever granted too late is held by nobody', async () => {
+      const options = { ttlMs: 150, retries: 2, retryDelayMs: 1 }
+      proxy.delay(100)
+      const acquired = new RedisLock(adapter, options).acquire(keyOf())
+      await expect(acquired).rejects.toBeInstanceOf(RedisLockTimeoutError)
+      await expect(acquired).rejects.toThrow(/was granted.*ttlMs \(150 ms\)/)
     })
 
     test('a silent server: the call ends at its deadline, and never runs late', async () => {

@@ -1,4 +1,4 @@
-import { RedisReplyError } from '@pikku/redis'
+import { RedisNotReplicatedError, RedisReplyError } from '@pikku/redis'
 import { RawConnection } from '@pikku/redis-testing'
 import { describe, expect, inject, test } from 'vitest'
 import { CLIENTS, openRunService, openService, testPrefix } from '../clients.js'
@@ -25,6 +25,17 @@ describe.each(CLIENTS)('a restricted user over $client', (client) => {
     expect(await runs.deleteRun(id)).toBe(true)
     await service.close()
     await runs.close()
+  })
+
+  test('may wait for replicas', async () => {
+    const durability = { replicas: 1, timeoutMs: 10 }
+    const service = await openService(client, { keyPrefix: testPrefix() })
+    const { adapter } = service
+    const durable = new client.Service(adapter, { durability })
+    const created = durable.createRun('w', {}, true, 'h', { type: 'test' })
+    // There is none; a right that it does not have is another error.
+    await expect(created).rejects.toBeInstanceOf(RedisNotReplicatedError)
+    await service.close()
   })
 
   test('may do nothing else on the server', async () => {
