@@ -43,7 +43,9 @@ export abstract class BaseRedisWorkflowService extends DrivenWorkflowService {
     said.warn = (message) => this.#log('warn', message)
     this.adapter = adapter
     this.#context = context
-    this.#sweeps = new Sweeps(context, options.orphans)
+    this.#sweeps = new Sweeps(context, options.orphans, (runId) =>
+      this.#comesBackToItsGate(runId)
+    )
   }
 
   /**
@@ -87,16 +89,7 @@ export abstract class BaseRedisWorkflowService extends DrivenWorkflowService {
     before: Date,
     limit: number
   ): Promise<string[]> {
-    const found = await this.#sweeps.takeStalled(ageOf(before), limit)
-    const stalled: string[] = []
-    for (const { runId, status } of found) {
-      if (status === 'running' || (await this.#comesBackToItsGate(runId))) {
-        stalled.push(runId)
-      } else {
-        await this.#sweeps.forgetSuspended(runId)
-      }
-    }
-    return stalled
+    return this.#sweeps.takeStalled(ageOf(before), limit)
   }
 
   protected override async findUndispatchedSteps(

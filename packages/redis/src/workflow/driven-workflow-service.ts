@@ -341,14 +341,12 @@ export abstract class DrivenWorkflowService extends StoredWorkflowService {
     runId: string
   ): Promise<NamedStep[] | null> {
     const steps = await super.listStepStates(runId)
-    const hold = this.#context.fences.heldRun(runId)
-    const run = hold?.readAhead
+    const run = this.#context.fences.heldRun(runId)?.readAhead
     if (
       run?.get('status') === 'suspended' &&
       !isGraph(run.get('workflow') ?? '')
     ) {
       await this.updateRunStatus(runId, 'running')
-      hold!.woken ??= hold!.lease.token
     }
     return steps
   }

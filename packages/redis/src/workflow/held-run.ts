@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
-import type {
-  Outcome,
-  RedisLease,
-  runScripts,
-  TransitionCall,
+import {
+  type Outcome,
+  type RedisLease,
+  type runScripts,
+  type TransitionCall,
+  transitions,
 } from '@pikku/redis-core'
 import { isOutage } from './outage.js'
 
@@ -61,7 +62,9 @@ export class HeldRun {
   #backlog = 0
   #last: Promise<unknown> | undefined
   #isFlushing = false
+  /** What a deferred transition failed with, and of which step it was. */
   #failure: unknown
+  #failedStep: string | undefined
   #closed = false
   /** Child runs that steps of this context are linked to. */
   readonly #children = new Set<string>()
@@ -104,7 +107,7 @@ export class HeldRun {
       outcome = await this.#add(call)
     } catch (error) {
       // It says what has become of what was deferred for the same step, too.
-      if (this.#failure === error) this.#failure = undefined
+      if (this.#failedStep === call.stepName) this.#failure = undefined
       throw error
     }
     if (this.stopped !== undefined) throw this.stopped
@@ -125,6 +128,7 @@ export class HeldRun {
     onFailure: (error: unknown) => void
   ): Promise<void> {
     const fail = (error: unknown) => {
+      if (this.#failure === undefined) this.#failedStep = call.stepName
       this.#failure ??= error
       onFailure(error)
     }
@@ -269,20 +273,36 @@ export class HeldRun {
 
   async #sendBatch(batch: Waiting[]): Promise<void> {
     try {
-      const outcomes = await this.#send(batch.map(({ call }) => call))
-      for (const [i, { resolve }] of batch.entries()) resolve(outcomes[i]!)
+      await this.#make(batch)
     } catch (error) {
-      const steps = bySteps(batch)
-      if (steps.length > 1 && !isOutage(error)) {
-        // None was made. What is wrong with one step must not cost another one
-        // its result.
-        for (const ofStep of steps) await this.#sendBatch(ofStep)
-        return
-      }
+      if (!isOutage(error)) return this.#sendBySteps(batch)
       // What was written behind it would leave a hole where this should be.
-      if (isOutage(error)) batch.push(...this.#waiting.splice(0))
+      batch.push(...this.#waiting.splice(0))
       for (const { reject } of batch) reject(error)
     }
+  }
+
+  /**
+   * None of the batch was made. What is wrong with one step must not cost
+   * another one its result; but behind it, none is started.
+   */
+  async #sendBySteps(batch: readonly Waiting[]): Promise<void> {
+    let failure: unknown
+    for (const part of partsOf(batch)) {
+      try {
+        const isResult = part.every(({ call }) => isResultOf(call))
+        if (isOutage(failure) || (failure && !isResult)) throw failure
+        await this.#make(part)
+      } catch (error) {
+        failure ??= error
+        for (const { reject } of part) reject(error)
+      }
+    }
+  }
+
+  async #make(batch: readonly Waiting[]): Promise<void> {
+    const outcomes = await this.#send(batch.map(({ call }) => call))
+    for (const [i, { resolve }] of batch.entries()) resolve(outcomes[i]!)
   }
 
   #takeBatch(): Waiting[] {
@@ -303,8 +323,12 @@ export class HeldRun {
   }
 }
 
+function isResultOf({ transition }: TransitionCall): boolean {
+  return transition === transitions.succeedStep
+}
+
 /** The same in parts, of one step each. */
-function bySteps(batch: readonly Waiting[]): Waiting[][] {
+function partsOf(batch: readonly Waiting[]): Waiting[][] {
   const parts: Waiting[][] = []
   for (const one of batch) {
     const last = parts.at(-1)

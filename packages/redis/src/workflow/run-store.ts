@@ -89,7 +89,11 @@ export class RunStore {
       })
     )
     assertAccepted(outcome, this.#context, id)
-    if (hold) hold.ended = status !== 'running' && status !== 'suspended'
+    if (hold) {
+      hold.ended = status !== 'running' && status !== 'suspended'
+      // Of a gate that it goes to, or comes from, the script made a note.
+      if (!hold.ended) hold.woken ??= hold.lease.token
+    }
     const kept = outcome.code === 'kept' ? outcome.detail[0] : status
     if (kept !== status) {
       onKept(`Run '${id}' stays '${kept}': a late '${status}' is ignored`)

@@ -24,11 +24,6 @@ export interface Orphan extends Omit<OrphanedStep, 'outcome'> {
   childRunId: string
 }
 
-interface ActiveRun {
-  runId: string
-  status: Extract<WorkflowRun['status'], 'running' | 'suspended'>
-}
-
 export interface UndispatchedRun {
   runId: string
   workflow: string
@@ -51,24 +46,29 @@ export interface UndispatchedRun {
 export class Sweeps {
   readonly #context: StoreContext
   readonly #orphans: 'retry' | 'fail'
+  readonly #comesBackToItsGate: (runId: string) => Promise<boolean>
   #turn = 0
 
-  constructor(context: StoreContext, orphans: 'retry' | 'fail' = 'retry') {
+  /**
+   * @param comesBackToItsGate Whether a run that is suspended would be so again
+   *   if it were driven.
+   */
+  constructor(
+    context: StoreContext,
+    orphans: 'retry' | 'fail' | undefined,
+    comesBackToItsGate: (runId: string) => Promise<boolean>
+  ) {
     this.#context = context
-    this.#orphans = orphans
+    this.#orphans = orphans ?? 'retry'
+    this.#comesBackToItsGate = comesBackToItsGate
   }
 
   /**
    * Runs with nothing in flight for so long, or that were to be driven since
    * then, and with no driver.
    */
-  async takeStalled(ageMs: number, limit: number): Promise<ActiveRun[]> {
-    return this.#takeRuns('idle', ageMs, limit, ['running', 'suspended'])
-  }
-
-  /** Nothing is to be done for a run that is suspended. */
-  async forgetSuspended(runId: string): Promise<void> {
-    await this.#forget(runId, 'idle')
+  async takeStalled(ageMs: number, limit: number): Promise<string[]> {
+    return this.#takeRuns('idle', ageMs, limit)
   }
 
   /** Runs with steps that wait to be dispatched for so long. */
@@ -77,8 +77,7 @@ export class Sweeps {
     limit: number
   ): Promise<UndispatchedRun[]> {
     const { runner, keys } = this.#context
-    const due = await this.#takeRuns('pending', ageMs, limit, ['running'])
-    const runIds = due.map(({ runId }) => runId)
+    const runIds = await this.#takeRuns('pending', ageMs, limit)
     const found = await runner.sendAll(
       runIds.flatMap((runId) => [
         ['HGET', keys.runKey(runId), 'workflow'] as const,
@@ -162,9 +161,8 @@ export class Sweeps {
   async #takeRuns(
     index: 'idle' | 'pending',
     ageMs: number,
-    limit: number,
-    statuses: ReadonlyArray<ActiveRun['status']>
-  ): Promise<ActiveRun[]> {
+    limit: number
+  ): Promise<string[]> {
     const { runner, keys } = this.#context
     const due = await this.#takeDue(index, ageMs, limit, true)
     const seen = await runner.sendAll(
@@ -173,14 +171,23 @@ export class Sweeps {
         ['EXISTS', keys.lockKey(runId)] as const,
       ])
     )
-    const found: ActiveRun[] = []
+    const found: string[] = []
     for (const [i, runId] of due.entries()) {
-      const status = statuses.find((one) => one === seen[2 * i])
-      if (status === undefined) await this.#forget(runId, index)
-      // Who holds the lock drives the run, and needs no help.
-      else if (seen[2 * i + 1] === 0) found.push({ runId, status })
+      if (!(await this.#mayBeDriven(runId, seen[2 * i]))) {
+        await this.#forget(runId, index)
+      } else if (seen[2 * i + 1] === 0) {
+        // Who holds the lock drives the run, and needs no help.
+        found.push(runId)
+      }
     }
     return found
+  }
+
+  async #mayBeDriven(runId: string, status: unknown): Promise<boolean> {
+    if (status === ('suspended' satisfies WorkflowRun['status'])) {
+      return this.#comesBackToItsGate(runId)
+    }
+    return status === ('running' satisfies WorkflowRun['status'])
   }
 
   async #forget(runId: string, index: 'idle' | 'pending'): Promise<void> {

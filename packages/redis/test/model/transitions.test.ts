@@ -200,10 +200,10 @@ describe('transitions in any order, some at once', () => {
     const inState = (...states: string[]) =>
       steps.filter(({ status }) => states.includes(status))
     const runs = model.status === 'running'
-    const waits = runs && inState('pending').length > 0
+    const isActive = runs || model.status === 'suspended'
+    const waits = isActive && inState('pending').length > 0
     expect(await has(pending, runId), 'pending').toBe(waits)
     const rests = runs && inState('running', 'scheduled').length === 0
-    const isActive = runs || model.status === 'suspended'
     const woken = await raw.command('HEXISTS', keys.runKey(runId), 'woken')
     expect(woken === 1 && !isActive, 'woken').toBe(false)
     expect(await has(idle, runId), 'idle').toBe(rests || woken === 1)

@@ -126,6 +126,56 @@ describe.each(CLIENTS)('lost wake-ups over $client', (client) => {
     expect(await sweepUntil(runId, goesOn(runId))).toBe('running')
   })
 
+  test('a child fails before its starter says which run it is, and then finds no queue', async () => {
+    harness.workflow(
+      'child',
+      async () => {
+        throw new Error('declined')
+      },
+      { queued: true }
+    )
+    const runId = await besideMonth('child')
+    await harness.runJob(await takeJob())
+    const starter = await harness.another(LEASE)
+    const link = starter.setStepChildRunId.bind(starter)
+    starter.setStepChildRunId = async (...args) => {
+      const job = await takeJob()
+      harness.queue.failure = AWAY
+      await harness.runJob(job)
+      harness.queue.failure = undefined
+      await link(...args)
+    }
+    await harness.runJob(await takeJob(), starter)
+    expect(await sweepUntil(runId, goesOn(runId))).toBe('running')
+  })
+
+  test('a sweep does not cut short what a step waits before its next attempt', async () => {
+    harness.workflow('patient', async (workflow) => {
+      await workflow.do('first', 'quick', {})
+      await workflow.do('second', () => Promise.reject(new Error('busy')), {
+        retries: 2,
+        retryDelay: '10min',
+      })
+    })
+    const runId = await harness.start('patient')
+    for (let i = 0; i < 3; i++) await harness.runJob(await takeJob())
+    const { idle } = keysOf(harness.prefix).indexKeys(runId)
+    const { adapter } = harness.service
+    const args = ['ZSCORE', idle, runId] as const
+    const since = Number(await adapter.send({ key: idle, args }))
+    expect(since).toBeGreaterThan(Date.now() + 9 * 60_000)
+  })
+
+  test('a variable that says how far a worker is has nobody driven', async () => {
+    const runId = await besideMonth('quick')
+    await harness.runJob(await takeJob())
+    await harness.service.updateRunState(runId, 'progress', 1)
+    const { idle } = keysOf(harness.prefix).indexKeys(runId)
+    const args = ['ZCARD', idle] as const
+    const { adapter } = harness.service
+    expect(await adapter.send({ key: idle, args })).toBe(0)
+  })
+
   test('a note that comes while the run is driven outlives that drive', async () => {
     let drives = 0
     harness.workflow('both', async (workflow) => {
@@ -196,6 +246,41 @@ describe.each(CLIENTS)('lost wake-ups over $client', (client) => {
         return recovered.some(({ outcome }) => outcome === 'retried')
       })
       harness.queue.failure = undefined
+      await expectMailed(runId)
+    })
+
+    test('a step is not dispatched, for there is no queue', async () => {
+      const runId = await harness.start('gated')
+      const job = await takeJob()
+      harness.queue.failure = AWAY
+      await harness.runJob(job)
+      harness.queue.failure = undefined
+      expect((await harness.run(runId)).status).toBe('suspended')
+      await expectMailed(runId)
+    })
+
+    test('the driver dies behind a result that it recorded', async () => {
+      const isLost = Promise.withResolvers<void>()
+      harness.workflow('gated', async (workflow) => {
+        const mail = workflow
+          .do('render', async () => {})
+          .then(() => workflow.do('mail', async () => mailed++))
+        mail.catch(() => {})
+        await workflow.approval('Approve', { schema: SCHEMA })
+        await mail
+      })
+      const dead = await harness.another({ ...LEASE, pipelining: false })
+      const insert = dead.insertStepState.bind(dead)
+      dead.insertStepState = async (id, name, ...args) => {
+        if (name !== 'mail') return insert(id, name, ...args)
+        isLost.resolve()
+        return new Promise(() => {})
+      }
+      const runId = await harness.start('gated')
+      void harness.deliver(await takeJob(), dead).catch(() => {})
+      await isLost.promise
+      await until(async () => (await harness.run(runId)).status === 'suspended')
+      await dead.close()
       await expectMailed(runId)
     })
 

@@ -63,4 +63,23 @@ describe.each(CLIENTS)('a batch that fails, over $client', (client) => {
     expect(paid()).toBe(1)
     expect((await harness.run(runId)).status).toBe('completed')
   })
+
+  test('starts no step behind a result that could not be recorded', async () => {
+    const wire = { type: 'test' }
+    const runId = await service.createRun('order', {}, true, 'order-1', wire)
+    const key = keysOf(harness.prefix).stepKey(runId, 'pay')
+    const ran: string[] = []
+    harness.workflow('order', async (workflow) => {
+      await workflow.do('pay', async () => {
+        const [drop, set] = [['DEL', key] as const, ['SET', key, 'x'] as const]
+        await service.adapter.send({ key, args: drop })
+        await service.adapter.send({ key, args: set })
+      })
+      const mail = async () => ran.push('mail')
+      await workflow.do('mail', mail, { retries: 2 })
+    })
+    await service.runWorkflowJob(runId, harness.rpc).catch(() => {})
+    expect(ran).toEqual([])
+    expect((await harness.run(runId)).status).not.toBe('completed')
+  })
 })

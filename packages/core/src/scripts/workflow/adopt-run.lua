@@ -78,6 +78,6 @@ end
 redis.call('HSET', RUN, 'inFlight', text_of(in_flight))
 list_run(RUN, LISTING, COUNTS, seen, ARGV[1])
 watch_run(IDLE, id, (is_running and in_flight == 0 or seen[7] and IS_ACTIVE[ARGV[1]]) and text_of(now))
-watch_run(PENDING, id, is_running and since and text_of(since))
+watch_run(PENDING, id, IS_ACTIVE[ARGV[1]] and since and text_of(since))
 redis.call('DEL', KEYS[12])
 return { 'ok' }

@@ -66,7 +66,7 @@ export const enterStep = defineScript({
 export const restRun = defineScript({
   name: 'restRun',
   lua: [rest],
-  keys: ['run', 'lock', 'idle'],
+  keys: ['run', 'lock', 'idle', 'pendingSteps'],
   args: ['token', 'seen'],
   parse: Number,
 })

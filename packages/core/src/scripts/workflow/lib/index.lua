@@ -9,7 +9,7 @@
 -- counts    hash, '{status}:{workflow}' to how many runs
 -- idle      zset, runs that are 'running' with no step in flight, or that have
 --           the note 'woken' (run.lua), 'suspended' ones too; score: since
--- pending   zset, runs that are 'running' with a step 'pending'; score: since
+-- pending   zset, runs that have not ended with a step 'pending'; score: since
 -- leases    zset, '{attempt}:{runId}:{stepName}' of steps in a worker's hands;
 --           score: when the lease ends
 

@@ -46,7 +46,7 @@ local function index_moves(run)
     end
   end
   if count > 0 or run.changes_status then
-    moves.pending = run.status == 'running' and pending_since(moved, count, since) or false
+    moves.pending = IS_ACTIVE[run.status] and pending_since(moved, count, since) or false
   end
   return moves
 end

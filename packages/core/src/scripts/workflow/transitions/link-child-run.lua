@@ -20,5 +20,9 @@ transitions['link-child-run'] = function(run, key, name, args)
     return { 'kept', step.fields.status }
   end
   change_step(run, step, { 'childRunId', args[2], 'updatedAt', tick(run) })
+  if run.fence == '' and step.fields.status == 'failed' then
+    -- As if it had failed after this: see fail-step.
+    wake(run)
+  end
   return { 'ok' }
 end

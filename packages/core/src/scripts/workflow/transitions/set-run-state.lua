@@ -13,8 +13,8 @@ transitions['set-run-state'] = function(run, _, _, args)
   run.variables[#run.variables + 1] = args[1]
   run.variables[#run.variables + 1] = args[2]
   set_run(run, 'updatedAt', tick(run))
-  if run.fence == '' then
-    -- A decision about a gate is such a variable.
+  -- The engine keeps what was decided about a gate in such a variable.
+  if run.fence == '' and string.sub(args[1], 1, 11) == '__approval_' then
     wake(run)
   end
   return { 'ok' }

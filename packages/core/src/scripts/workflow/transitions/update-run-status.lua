@@ -22,8 +22,9 @@ transitions['update-run-status'] = function(run, _, _, args)
   run.changes_status = true
   set_run(run, 'status', status)
   set_run(run, 'updatedAt', tick(run))
-  if status == 'running' and current == 'suspended' then
-    -- Its gate is a step in flight, which keeps it out of the idle runs.
+  -- The gate, a step in flight, keeps the run out of the idle ones: while a driver
+  -- is on its way to it, or from it, only the note says that there is one.
+  if status == 'running' and current == 'suspended' or status == 'suspended' and run.fence ~= '' then
     wake(run)
   end
   set_run(run, 'operation', operation)
