@@ -27,12 +27,12 @@ describe.each(CLIENTS)('lost wake-ups over $client', (client) => {
   afterEach(() => harness.close())
 
   /** Two branches: one goes on behind a queued step, the other one sleeps. */
-  function besideMonth(rpcName: string) {
+  function besideMonth(rpcName: string, retries = 0) {
     harness.workflow('month', (workflow) =>
       Promise.all([
         workflow.sleep('month', '30d'),
         workflow
-          .do('first', rpcName, {}, { retries: 0 })
+          .do('first', rpcName, {}, { retries })
           .catch(rethrowWaiting)
           .then(() => workflow.do('second', async () => 'done')),
       ])
@@ -134,14 +134,15 @@ describe.each(CLIENTS)('lost wake-ups over $client', (client) => {
       },
       { queued: true }
     )
-    const runId = await besideMonth('child')
+    const runId = await besideMonth('child', 2)
     await harness.runJob(await takeJob())
     const starter = await harness.another(LEASE)
     const link = starter.setStepChildRunId.bind(starter)
     starter.setStepChildRunId = async (...args) => {
       const job = await takeJob()
       harness.queue.failure = AWAY
-      await harness.runJob(job)
+      const failed = harness.deliver(job, harness.service)
+      await expect(failed).rejects.toThrow()
       harness.queue.failure = undefined
       await link(...args)
     }
