@@ -57,3 +57,4 @@ export {
   transitionOf,
 } from './scripts/workflow/transition.js'
 export * as versionScripts from './scripts/workflow/version-scripts.js'
+export { withoutSecrets } from './without-secrets.js'

@@ -1,5 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import { RedisOptionsError } from '@pikku/redis-core'
+import { RedisOptionsError, withoutSecrets } from '@pikku/redis-core'
 import { type IoRedisClient, isClusterConfig } from './client.js'
 
 interface ClientOptions {
@@ -11,14 +11,7 @@ interface ClientOptions {
 
 /** @throws RedisOptionsError for what is no connection. */
 export function createClient(connection: unknown): IoRedisClient {
-  try {
-    return create(connection)
-  } catch (error) {
-    if (error instanceof RedisOptionsError) throw error
-    // Without its cause, which has the text, and that may have a password.
-    const why = error instanceof Error ? error.message : String(error)
-    throw new RedisOptionsError(`connection cannot be used: ${why}`)
-  }
+  return withoutSecrets(() => create(connection))
 }
 
 function create(connection: unknown): IoRedisClient {

@@ -6,19 +6,12 @@ import {
   type RedisClusterOptions,
   type RedisSentinelOptions,
 } from 'redis'
-import { RedisOptionsError } from '@pikku/redis-core'
+import { RedisOptionsError, withoutSecrets } from '@pikku/redis-core'
 import type { AnyNodeRedisClient } from './client.js'
 
 /** @throws RedisOptionsError for what is no connection. */
 export function createConnection(connection: unknown): AnyNodeRedisClient {
-  try {
-    return create(connection)
-  } catch (error) {
-    if (error instanceof RedisOptionsError) throw error
-    // Without its cause, which has the text, and that may have a password.
-    const why = error instanceof Error ? error.message : String(error)
-    throw new RedisOptionsError(`connection cannot be used: ${why}`)
-  }
+  return withoutSecrets(() => create(connection))
 }
 
 function create(connection: unknown): AnyNodeRedisClient {

@@ -171,16 +171,15 @@ export class Sweeps {
         ['EXISTS', keys.lockKey(runId)] as const,
       ])
     )
-    const found: string[] = []
-    for (const [i, runId] of due.entries()) {
-      if (!(await this.#mayBeDriven(runId, seen[2 * i]))) {
-        await this.#forget(runId, index)
-      } else if (seen[2 * i + 1] === 0) {
+    const found = await Promise.all(
+      due.map(async (runId, i) => {
+        const mayBeDriven = await this.#mayBeDriven(runId, seen[2 * i])
+        if (!mayBeDriven) await this.#forget(runId, index)
         // Who holds the lock drives the run, and needs no help.
-        found.push(runId)
-      }
-    }
-    return found
+        return mayBeDriven && seen[2 * i + 1] === 0 ? [runId] : []
+      })
+    )
+    return found.flat()
   }
 
   async #mayBeDriven(runId: string, status: unknown): Promise<boolean> {

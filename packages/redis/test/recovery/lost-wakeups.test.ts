@@ -3,7 +3,13 @@ import { until } from '@pikku/redis-testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { CLIENTS, keysOf, type Service } from '../clients.js'
 import { EngineHarness, type Job } from '../engine/engine-harness.js'
-import { LEASE, SCHEMA, sweepUntilEnded } from './sweeping.js'
+import {
+  firstRecovered,
+  LEASE,
+  SCHEMA,
+  sweep,
+  sweepUntilEnded,
+} from './sweeping.js'
 
 /** A body that goes on behind a failure, and not behind what tells it to wait. */
 const rethrowWaiting = (error: Error) => {
@@ -52,9 +58,7 @@ describe.each(CLIENTS)('lost wake-ups over $client', (client) => {
   async function sweepUntil(runId: string, isSo: () => Promise<boolean>) {
     const { service, queue } = harness
     await until(async () => {
-      await service.recoverOrphanedSteps()
-      await service.relayUndispatchedSteps({ undispatchedAfterMs: 100 })
-      await service.recoverStalledRuns({ stalledAfterMs: 100 })
+      await sweep(service)
       while (queue.jobs.some(({ options }) => !options.delay)) {
         await harness.runJob(await takeJob())
       }
@@ -67,6 +71,13 @@ describe.each(CLIENTS)('lost wake-ups over $client', (client) => {
     (await harness.history(runId)).some(
       ({ stepName, status }) => stepName === 'second' && status === 'succeeded'
     )
+
+  /** The run's score in the index that the sweep of stalled runs looks at. */
+  function idleSince(runId: string) {
+    const { idle } = keysOf(harness.prefix).indexKeys(runId)
+    const args = ['ZSCORE', idle, runId] as const
+    return harness.service.adapter.send({ key: idle, args })
+  }
 
   /** As a worker that dies when its step's result is recorded. */
   async function recordAndDie(runId: string, stepName: string) {
@@ -118,10 +129,9 @@ describe.each(CLIENTS)('lost wake-ups over $client', (client) => {
     await dead.updateRunStatus(job.data.runId, 'completed', 'child')
     await dead.close()
     harness.queue.failure = AWAY
-    await until(async () => {
-      const { recovered } = await harness.service.recoverOrphanedSteps()
-      return recovered.some(({ outcome }) => outcome === 'child-ended')
-    })
+    expect(await firstRecovered(harness.service)).toMatchObject([
+      { outcome: 'child-ended' },
+    ])
     harness.queue.failure = undefined
     expect(await sweepUntil(runId, goesOn(runId))).toBe('running')
   })
@@ -160,10 +170,7 @@ describe.each(CLIENTS)('lost wake-ups over $client', (client) => {
     })
     const runId = await harness.start('patient')
     for (let i = 0; i < 3; i++) await harness.runJob(await takeJob())
-    const { idle } = keysOf(harness.prefix).indexKeys(runId)
-    const { adapter } = harness.service
-    const args = ['ZSCORE', idle, runId] as const
-    const since = Number(await adapter.send({ key: idle, args }))
+    const since = Number(await idleSince(runId))
     expect(since).toBeGreaterThan(Date.now() + 9 * 60_000)
   })
 
@@ -171,10 +178,7 @@ describe.each(CLIENTS)('lost wake-ups over $client', (client) => {
     const runId = await besideMonth('quick')
     await harness.runJob(await takeJob())
     await harness.service.updateRunState(runId, 'progress', 1)
-    const { idle } = keysOf(harness.prefix).indexKeys(runId)
-    const args = ['ZCARD', idle] as const
-    const { adapter } = harness.service
-    expect(await adapter.send({ key: idle, args })).toBe(0)
+    expect(await idleSince(runId)).toBeNull()
   })
 
   test('a note that comes while the run is driven outlives that drive', async () => {
@@ -242,10 +246,9 @@ describe.each(CLIENTS)('lost wake-ups over $client', (client) => {
       await dead['claimStepForExecution'](runId, 'render', 'quick')
       await dead.close()
       harness.queue.failure = AWAY
-      await until(async () => {
-        const { recovered } = await harness.service.recoverOrphanedSteps()
-        return recovered.some(({ outcome }) => outcome === 'retried')
-      })
+      expect(await firstRecovered(harness.service)).toMatchObject([
+        { outcome: 'retried' },
+      ])
       harness.queue.failure = undefined
       await expectMailed(runId)
     })
@@ -346,10 +349,7 @@ describe.each(CLIENTS)('lost wake-ups over $client', (client) => {
     const last = await takeJob()
     await harness.runJob(await takeJob())
     expect(drives).toBe(2)
-    const { idle } = keysOf(harness.prefix).indexKeys(runId)
-    const { adapter } = harness.service
-    const args = ['ZSCORE', idle, runId] as const
-    expect(await adapter.send({ key: idle, args })).toBeNull()
+    expect(await idleSince(runId)).toBeNull()
     await harness.runJob(last)
     await harness.drain()
     expect((await harness.run(runId)).status).toBe('completed')

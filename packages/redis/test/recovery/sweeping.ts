@@ -16,6 +16,13 @@ export const SCHEMA = {
 
 const ENDED = new Set(['completed', 'failed'])
 
+/** Every sweep, once. */
+export async function sweep(service: Service): Promise<void> {
+  await service.recoverOrphanedSteps()
+  await service.relayUndispatchedSteps({ undispatchedAfterMs: 100 })
+  await service.recoverStalledRuns({ stalledAfterMs: 100 })
+}
+
 /** Every sweep, and the queue's work, until the run has ended. */
 export async function sweepUntilEnded(
   harness: EngineHarness,
@@ -23,9 +30,7 @@ export async function sweepUntilEnded(
   service: Service = harness.service
 ): Promise<string> {
   await until(async () => {
-    await service.recoverOrphanedSteps()
-    await service.relayUndispatchedSteps({ undispatchedAfterMs: 100 })
-    await service.recoverStalledRuns({ stalledAfterMs: 100 })
+    await sweep(service)
     await harness.drain()
     return ENDED.has((await harness.run(runId)).status)
   })

@@ -33,8 +33,7 @@ transitions['update-run-status'] = function(run, _, _, args)
   end
   if error ~= '' then
     set_run(run, 'error', error)
-  end
-  if error == '' then
+  else
     run.gone[#run.gone + 1] = 'error'
   end
   return { 'ok' }
